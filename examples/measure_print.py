@@ -27,8 +27,8 @@ from correct_print import (
 from print_confusions import QUOTES, Vocabulary, is_known
 from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.errors import WordgateError
+from wordgate.evaluation.bootstrap import interval
 from wordgate.evaluation.error_rate import Counting, Unit
-from wordgate.evaluation.weight_search import interval
 from wordgate.scoring.rescoring import Transcript
 from wordgate.scoring.score_weights import ScoreWeights
 

@@ -15,7 +15,11 @@ from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
 
 GENERATED = Path(str(api.__file__)).parent / "v1"
 SERVICES = {
-    "wordgate.v1.ModelService": {"ListModels": (False, False), "GetModel": (False, False)},
+    "wordgate.v1.ModelService": {
+        "ListModels": (False, False),
+        "GetModel": (False, False),
+        "Explain": (False, False),
+    },
     "wordgate.v1.PredictionService": {
         "Predict": (False, False),
         "StreamPredict": (True, True),

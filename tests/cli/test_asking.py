@@ -417,7 +417,7 @@ def test_no_bundle_ends_with_2(run: Run, tmp_path: Path) -> None:
     for arguments, problem in (
         (["predict", "--model", tmp_path], f"--model: {tmp_path} contains no model"),
         (["predict", "--model", tmp_path / "nothing"], "nothing does not exist"),
-        (["models", "list", tmp_path / "nothing"], f"wordgate: {tmp_path}/nothing does not exist"),
+        (["models", "list", tmp_path / "nothing"], f"FOLDER: {tmp_path}/nothing does not exist"),
         (["models", "verify", tmp_path / "nothing"], "nothing does not exist"),
         (["models", "inspect", tmp_path / "nothing"], "nothing does not exist"),
         (["serve", "--listen", "127.0.0.1:0", "--model", tmp_path / "nothing"], "--model: "),

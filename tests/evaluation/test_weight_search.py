@@ -78,15 +78,6 @@ def test_sums_of_other_features_are_found() -> None:
     assert weight_search.dependent(features, lists.first) == [3, 4]
 
 
-def test_intervals_hold_the_rate_and_narrow_with_more_utterances() -> None:
-    """Four times as many utterances halve the bootstrap interval."""
-    errors, lengths = np.arange(400.0) % 5, np.full(400, 10.0)
-    low, high = weight_search.interval(errors, lengths)
-    assert low < 0.2 < high
-    few_low, few_high = weight_search.interval(errors[:100], lengths[:100])
-    assert 1.6 < (few_high - few_low) / (high - low) < 2.4
-
-
 def test_flat_stretches_end_where_errors_rise() -> None:
     """Within the flat range the rate stays near; outside it rises."""
     lists = _drawn()

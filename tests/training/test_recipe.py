@@ -1,12 +1,14 @@
 """Recipes: validation and error messages."""
 
 import os
+import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from wordgate.errors import InvalidFile, InvalidRecipe
+from wordgate.bundle import bundle as bundles
+from wordgate.errors import InvalidBundle, InvalidFile, InvalidRecipe
 from wordgate.training import recipe as recipes
 from wordgate.training.recipe_template import draft
 
@@ -78,6 +80,25 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("steps = 1000", f"steps = 1000\nseed = {1 << 63}", "training.seed", "less than"),
         ("steps = 1000", "steps = 1000\nthreads = 99999", "training.threads", "less than"),
         ("steps = 1000", "steps = 1000\nrestart_share = 1", "training.restart_share", "less than"),
+        (
+            "[training]",
+            "[regularisation]\nweight_drop = 1.0\n[training]",
+            "regularisation.weight_drop",
+            "less than 1",
+        ),
+        (
+            "[training]",
+            "[regularisation]\noutput_dropout = -0.1\n[training]",
+            "regularisation.output_dropout",
+            "greater than or equal to 0",
+        ),
+        (
+            "[training]",
+            "[regularisation]\nwdrop = 0.5\n[training]",
+            "regularisation.wdrop",
+            "not a recipe key",
+        ),
+        ("steps = 1000", 'steps = 1000\noptimiser = "asgd"', "training.optimiser", "'sgd'"),
         ("vocabulary = 1000", "vocabulary = 100", "tokenizer.vocabulary", "513"),
         ('name = "small"', 'name = "../x"', "name", "match"),
         ('name = "small"', 'name = "My.Model"', "name", "match"),
@@ -247,3 +268,49 @@ def test_a_line_that_cannot_be_listed_is_named(
         recipes.never_suggested(recipe, tmp_path / "recipe.toml")
     assert refused.value.key == "text.never_suggested"
     assert problem in refused.value.problem
+
+
+def test_a_drafted_recipe_continues_a_bundle(bundle: Path, tmp_path: Path) -> None:
+    """Sizes and language are the bundle's; the learning rate is a third, with at most 4 passes."""
+    version = Path(shutil.copytree(bundle, tmp_path / "models/tiny/1"))
+    text = tmp_path / "mails.txt"
+    text.write_text("A line of text, not too short.\n" * 1000)
+    path = tmp_path / "models/mine/recipe.toml"
+    with pytest.raises(InvalidBundle, match=r"has no weights\.safetensors; continue a version"):
+        draft(path, "mine", [text], continued=version)
+    assert not path.exists()
+    (version / "weights.safetensors").write_bytes(b"")
+    assert draft(path, "mine", [text], continued=version) == "en"
+    recipe = recipes.load(path)
+    sizes = bundles.read_manifest(version).network
+    assert recipe.init_from == "../tiny/1"
+    assert (recipe.network.layers, recipe.network.width) == (sizes.layers, sizes.width)
+    assert (recipe.tokenizer.vocabulary, recipe.network.cutoffs) == (
+        sizes.vocabulary,
+        sizes.cutoffs,
+    )
+    assert recipe.training.learning_rate == 1e-3
+    assert draft(path, "mine", [text], continued=version) == "en"
+    with pytest.raises(InvalidRecipe, match=r"is already '\.\./tiny/1', --continue is ''"):
+        draft(path, "mine", [text])
+
+
+def test_a_continued_text_is_read_at_most_four_times(bundle: Path, tmp_path: Path) -> None:
+    """From scratch the same text is read ten times, so the steps are 4/10 of those."""
+    version = Path(shutil.copytree(bundle, tmp_path / "models/tiny/1"))
+    (version / "weights.safetensors").write_bytes(b"")
+    text = tmp_path / "mails.txt"
+    text.write_text("A line of text, not too short.\n" * 20_000)
+    draft(tmp_path / "scratch.toml", "mine", [text])
+    draft(tmp_path / "continued.toml", "mine", [text], continued=version)
+    scratch, continued = (
+        recipes.load(tmp_path / f"{name}.toml").training for name in ("scratch", "continued")
+    )
+    assert continued.steps == pytest.approx(scratch.steps * 0.4, abs=1)
+
+
+def test_the_tokens_per_step_are_expected_values(tmp_path: Path) -> None:
+    """A fifth of the updates at half length read a tenth fewer tokens than batch times length."""
+    assert _load(tmp_path, GOOD).expected_pieces_per_step == 40 * 35
+    half = GOOD.replace("[training]", "[regularisation]\nhalf_length_share = 0.2\n[training]")
+    assert _load(tmp_path, half).expected_pieces_per_step == pytest.approx(0.9 * 40 * 35)

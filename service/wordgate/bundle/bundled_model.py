@@ -12,8 +12,7 @@ SHIPPED_NAME = "en"
 
 def bundled_model_path() -> Path:
     """Return the latest bundled int8 model. Raises `InvalidConfiguration` if there is none."""
-    package = Path(wordgate.__file__).parent
-    for folder in (package / "models", package.parent.parent / "models"):
+    for folder in _own_folders():
         found = newest_int8(folder / SHIPPED_NAME)
         if found is not None:
             return found
@@ -34,9 +33,31 @@ def latest_version(path: Path) -> Path:
     return versions[-1]
 
 
+def find_bundle(named: str) -> Path:
+    """Return the bundle at a path, or of a name, `NAME` or `NAME@VERSION`.
+
+    Names are looked for in `models` of the working directory, then among the bundled models.
+    Without a version, the latest is taken. Raises `InvalidConfiguration` if there is none.
+    """
+    if named and Path(named).exists():
+        return latest_version(Path(named))
+    for folder in (Path("models"), *_own_folders()):
+        path = folder / named.replace("@", "/")
+        if named and path.exists():
+            return latest_version(path)
+    problem = f"{named!r} is neither a bundle's folder nor the name of a model in models/"
+    raise InvalidConfiguration("model", problem)
+
+
 def resolve_bundle(path: Path | None) -> Path:
     """Return the bundle at a path, or the bundled model without one.
 
     Raises `InvalidConfiguration` if there is no bundle.
     """
     return latest_version(path) if path else bundled_model_path()
+
+
+def _own_folders() -> tuple[Path, ...]:
+    """Return the folders that may hold bundled models."""
+    package = Path(wordgate.__file__).parent
+    return package / "models", package.parent.parent / "models"

@@ -7,7 +7,7 @@ McCoy 2008, "Evaluating word prediction: framing keystroke savings").
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -87,6 +87,14 @@ def measure(model: LanguageModel, messages: Iterable[str], options: Options) -> 
     """Measure messages concurrently, with these suggestion options."""
     savings = Savings()
     _type_all(model, (type_message(each, options, savings) for each in messages))
+    return savings
+
+
+def measure_each(model: LanguageModel, messages: Sequence[str], options: Options) -> list[Savings]:
+    """Measure each message on its own, concurrently."""
+    savings = [Savings() for _ in messages]
+    pairs = zip(messages, savings, strict=True)
+    _type_all(model, (type_message(message, options, own) for message, own in pairs))
     return savings
 
 

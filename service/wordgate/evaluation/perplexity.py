@@ -1,7 +1,7 @@
 """Perplexity of a model on a text, and top-1 and top-3 accuracy of next-word prediction."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
@@ -57,8 +57,12 @@ class Perplexity:
 
 
 @dataclass
-class _Surprise:
-    """Sums over texts; each `<eos>` counts as a token, a character and a byte."""
+class Surprisal:
+    """Log-probability of one or more texts, and their sizes.
+
+    Each `<eos>` counts as a token, a character and a byte. Words, characters and bytes are those of
+    the text, whatever the model's tokenizer.
+    """
 
     log_prob: float = 0.0
     words: int = 0
@@ -77,6 +81,18 @@ class _Surprise:
         self.log_prob += candidate.log_prob
         self.words += candidate.word_count
         self.tokens += candidate.token_count + answer.counted_eos
+
+
+def total(parts: Iterable[Surprisal]) -> Surprisal:
+    """Return the sums over texts."""
+    sums = Surprisal()
+    for part in parts:
+        sums.log_prob += part.log_prob
+        sums.words += part.words
+        sums.tokens += part.tokens
+        sums.characters += part.characters
+        sums.bytes += part.bytes
+    return sums
 
 
 _Numbered = tuple[int, str]
@@ -110,11 +126,8 @@ def evaluate(
     Raises `InvalidFile` with the line number if the model rejects a line, or if no line contains a
     word.
     """
-    numbered = ((number, _text(line, keep_punctuation)) for number, line in enumerate(lines, 1))
-    texts = [(number, text) for number, text in numbered if text]
-    if not texts:
-        raise empty(path, "word")
-    totals = _surprise(model, texts, path)
+    texts = _texts(lines, keep_punctuation, path)
+    totals = total(_surprisals(model, texts, path))
     hits = list(_hits(model, [text for _, text in texts])) if count_hits else []
     counted = max(len(hits), 1)
     return Perplexity(
@@ -131,6 +144,16 @@ def evaluate(
     )
 
 
+def surprisals(
+    model: LanguageModel,
+    lines: Sequence[str],
+    keep_punctuation: bool = True,
+    path: Path = Path("text"),
+) -> list[Surprisal]:
+    """Return the surprisal of each line that contains a word. Raises as `evaluate` does."""
+    return list(_surprisals(model, _texts(lines, keep_punctuation, path), path))
+
+
 def perplexity_of(surprise: float, count: int) -> float:
     """Return the perplexity for `count` units with a total surprisal in nats; nan for 0 units."""
     return math.exp(min(surprise / count, _MOST_SURPRISE)) if count else math.nan
@@ -144,32 +167,43 @@ def _text(line: str, keep_punctuation: bool) -> str:
     return " ".join(word for word in text_words if not words.is_punctuation(word))
 
 
-def _surprise(model: LanguageModel, texts: Sequence[_Numbered], path: Path) -> _Surprise:
-    """Return the sums over all texts."""
-    totals = _Surprise()
+def _texts(lines: Sequence[str], keep_punctuation: bool, path: Path) -> list[_Numbered]:
+    """Return the lines with words. Raises `InvalidFile` if there are none."""
+    numbered = ((number, _text(line, keep_punctuation)) for number, line in enumerate(lines, 1))
+    texts = [(number, text) for number, text in numbered if text]
+    if not texts:
+        raise empty(path, "word")
+    return texts
+
+
+def _surprisals(
+    model: LanguageModel, texts: Sequence[_Numbered], path: Path
+) -> Iterator[Surprisal]:
+    """Yield the surprisal of each text."""
 
     def submit(numbered: _Numbered) -> "Future[ScoreResult]":
         return model.submit_score("", [numbered[1]]) if _is_whole(numbered[1]) else Future()
 
     with closing(in_turn(texts, submit)) as answers:
         for (number, text), question in answers:
+            found = Surprisal()
             try:
-                if not (_is_whole(text) and _add_whole(totals, question, text)):
-                    _add_stretches(model, text, totals)
+                if not (_is_whole(text) and _add_whole(found, question, text)):
+                    _add_stretches(model, text, found)
             except InvalidInput as error:
                 raise InvalidFile(path, error.problem, number) from None
-            totals.add_text(text)
-    return totals
+            found.add_text(text)
+            yield found
 
 
 def _is_whole(text: str) -> bool:
     return len(text) <= _MAX_WHOLE_CHARACTERS
 
 
-def _add_whole(totals: _Surprise, question: "Future[ScoreResult]", text: str) -> bool:
+def _add_whole(found: Surprisal, question: "Future[ScoreResult]", text: str) -> bool:
     """Add the score of a whole text; return False if the text was too long."""
     try:
-        totals.add_score(question.result())
+        found.add_score(question.result())
     except InvalidInput:
         if len(text.encode("utf-8")) <= _STRETCH_BYTES:
             raise
@@ -177,7 +211,7 @@ def _add_whole(totals: _Surprise, question: "Future[ScoreResult]", text: str) ->
     return True
 
 
-def _add_stretches(model: LanguageModel, text: str, totals: _Surprise) -> None:
+def _add_stretches(model: LanguageModel, text: str, found: Surprisal) -> None:
     """Add the scores of a text's segments, each after the words before it."""
     normal = normalise(text)
     spans = words.spans(normal)
@@ -190,7 +224,7 @@ def _add_stretches(model: LanguageModel, text: str, totals: _Surprise) -> None:
         return model.submit_score(history, [normal[start : spans[after - 1][1]]], is_last)
 
     for _, answer in in_order(_stretches(normal, spans), submit):
-        totals.add_score(answer)
+        found.add_score(answer)
 
 
 def _stretches(normal: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from wordgate.engine.results import LanguageModel, RescoringResult
 from wordgate.errors import InvalidFile, InvalidInput, WordgateError
-from wordgate.evaluation import weight_search
+from wordgate.evaluation import bootstrap, weight_search
+from wordgate.evaluation.bootstrap import FEWEST
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
 from wordgate.evaluation.weight_search import Array, NBestLists
 from wordgate.offline.alternations import Reference
@@ -23,9 +24,6 @@ from wordgate.scoring.score_weights import ACOUSTIC, ScoreWeights
 LM = "\0lm"
 WORDS = "\0words"
 """Features from the language model, with names that cannot clash with scores."""
-
-FEWEST = 30
-"""Minimum number of utterances for a verdict."""
 
 _MOSTLY_WRONG = 0.5
 """Oracle error rate above which candidates and references are assumed to be different texts."""
@@ -267,9 +265,9 @@ def tune(development: DevSet) -> TuningResult:
         lists.rate(held_out),
         lists.rate(without),
         lists.rate(lists.oracle()),
-        weight_search.interval(held_out, lists.lengths),
-        weight_search.interval(first - held_out, lists.lengths),
-        weight_search.interval(without - held_out, lists.lengths),
+        bootstrap.interval(held_out, lists.lengths),
+        bootstrap.interval(first - held_out, lists.lengths),
+        bootstrap.interval(without - held_out, lists.lengths),
         flat,
         [_public(names[place]) for place in left_out],
         _lm_curve(lists, weights, lm, fit.scales[lm]),

@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-RESAMPLES = 2000
-"""Bootstrap samples per confidence interval (Bisani and Ney 2004, for word error rates)."""
-
 _LM_WEIGHTS = np.concatenate([[0.0], np.geomspace(0.02, 8.0, 20)])
 _ROUNDS = 8
 _DIRECTIONS = 4
@@ -139,14 +136,6 @@ def posterior_scale(lists: NBestLists, weights: Array) -> float:
         return float(np.log(np.maximum(right / every, 1e-12)).sum())
 
     return float(max(np.geomspace(0.1, 1000.0, 121), key=log_likelihood))
-
-
-def interval(numbers: Array, lengths: Array) -> list[float]:
-    """Return the 95 % bootstrap interval of sum(numbers) / sum(lengths) over utterances."""
-    generator = np.random.default_rng(0)
-    drawn = generator.integers(0, len(numbers), (RESAMPLES, len(numbers)))
-    rates = numbers[drawn].sum(1) / np.maximum(1.0, lengths[drawn].sum(1))
-    return [float(end) for end in np.percentile(rates, [2.5, 97.5])]
 
 
 def dependent(features: Array, first: NDArray[np.int64]) -> list[int]:

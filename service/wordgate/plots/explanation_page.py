@@ -64,16 +64,16 @@ def _shade(word: dict[str, Any]) -> str:
 def _words(explained: Explained) -> Iterator[str]:
     words = explained["words"]
     has_clue = any("log_prob_without" in word for word in words)
-    clue = '<th class="n">log-prob.</th><th class="n">without the clue</th>' if has_clue else ""
+    clue = '<th class="n">without the clue</th>' if has_clue else ""
     yield '<h2>Word by word</h2><div class="wide" tabindex="0"><table><thead><tr>'
-    yield f'<th>word</th><th class="n">bits</th><th>surprisal</th>{clue}<th>likeliest words</th>'
+    yield f'<th>word</th><th class="n">bits</th>{clue}<th>surprisal</th><th>likeliest words</th>'
     yield "</tr></thead><tbody>"
     for word in words:
         size = bits(word["surprisal"])
         yield f'<tr><th scope="row">{escape(shown(word))}</th><td class="n">{size:.1f}</td>'
-        yield f'<td><i class="bar" style="--s:{_shade(word)}"></i></td>'
         if has_clue:
             yield _comparison(word)
+        yield f'<td><i class="bar" style="--s:{_shade(word)}"></i></td>'
         likely = " · ".join(
             f"{escape(each['word'])}&nbsp;{math.exp(each['log_prob']):.1%}"
             for each in word["alternatives"]
@@ -85,12 +85,8 @@ def _words(explained: Explained) -> Iterator[str]:
 def _comparison(word: dict[str, Any]) -> str:
     without = word.get("log_prob_without")
     if without is None:
-        return "<td></td><td></td>"
-    gain = -word["surprisal"] - without
-    return (
-        f'<td class="n">{-word["surprisal"]:.2f}</td>'
-        f'<td class="n">{without:.2f} ({gain:+.2f} with it)</td>'
-    )
+        return "<td></td>"
+    return f'<td class="n">{bits(-without):.1f}</td>'
 
 
 def _gates(explained: Explained) -> Iterator[str]:
@@ -116,8 +112,7 @@ the word was certain; each further bit halves its probability.</dd>
 <dt>Forget gate</dt><dd>How much of each cell is kept. Near 1 the memory stays, near 0 it is
 erased.</dd>
 <dt>Output gate</dt><dd>How much of each cell is shown to the next layer and to the prediction.</dd>
-<dt>Without the clue</dt><dd>The log-probability (natural logarithm) of a word in the text
-from which the words of <code>--without</code> are left out. The difference is what remembering them
-is worth.</dd>
+<dt>Without the clue</dt><dd>The surprisal, in bits, of a word in the text from which the words of
+<code>--without</code> are left out. The difference is what remembering them is worth.</dd>
 <dt>&lt;eos&gt;</dt><dd>The end of a line or of the text, which the model predicts like a word.</dd>
 </dl>"""

@@ -49,7 +49,7 @@ class Loop:
         self._journal = Journal(folder, trainer.step)
         self._held_out = held_out
         self._clock = time.monotonic()
-        self._clocked_step = trainer.step
+        self._carried_pieces = trainer.window.pieces
 
     def run(self, max_minutes: float | None = None) -> Outcome:
         """Train until the recipe's last step, the time limit, or SIGINT/SIGTERM.
@@ -88,7 +88,7 @@ class Loop:
     def _record(self) -> None:
         trainer, window = self._trainer, self._trainer.window
         seconds = max(time.monotonic() - self._clock, 1e-9)
-        pieces = (trainer.step - self._clocked_step) * self._plan.batch * self._plan.length
+        pieces = window.pieces - self._carried_pieces
         figures = {
             "perplexity": perplexity_of(window.surprise, window.pieces),
             "learning_rate": trainer.optimiser.schedule.at(trainer.step - 1),
@@ -97,7 +97,7 @@ class Loop:
         self._journal.write(trainer.step, "train", **figures)
         self._progress.show(trainer.step, figures, self._held_out)
         trainer.window = LossMeter()
-        self._clock, self._clocked_step = time.monotonic(), trainer.step
+        self._clock, self._carried_pieces = time.monotonic(), 0
 
     def _measure(self) -> None:
         started = time.monotonic()

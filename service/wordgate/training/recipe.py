@@ -29,6 +29,7 @@ ones are not registered, and this rejects names such as `English`."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Cell = Literal["lstm", "gru", "rnn"]
+OptimiserKind = Literal["adamw", "sgd"]
 
 
 class Section(BaseModel):
@@ -96,7 +97,7 @@ class NetworkSection(Section):
     """Cutoffs of the adaptive softmax: ends of the head and of each cluster of rarer tokens."""
     dropout: Share = 0.0
     """Dropout rate of the embeddings, between layers and of the top layer. The mask is the same for
-    all time steps of a segment."""
+    all time steps of a segment. `regularisation` may set each of the three."""
 
     @model_validator(mode="after")
     def _cutoffs_fit(self) -> Self:
@@ -124,6 +125,7 @@ class Training(Section):
     """Tokens per column and update (truncated back-propagation through time)."""
     steps: Count
     """Total number of updates."""
+    optimiser: OptimiserKind = "adamw"
     warmup_steps: Annotated[int, Field(ge=0)] = 500
     decay_steps: Annotated[int, Field(ge=0)] = 0
     """Number of final steps over which the learning rate falls to `minimum_learning_rate`."""
@@ -155,6 +157,33 @@ class Training(Section):
         return self
 
 
+class Regularisation(Section):
+    """The regularisation of the AWD-LSTM (Merity et al. 2017); all of it is off by default."""
+
+    input_dropout: Share | None = None
+    """Dropout rate of the embeddings; `network.dropout` by default, like the next two."""
+    layer_dropout: Share | None = None
+    """Dropout rate between layers."""
+    output_dropout: Share | None = None
+    """Dropout rate of the top layer's values."""
+    embedding_dropout: Share = 0.0
+    """Share of the tokens whose embedding is read as zeros, drawn per update."""
+    weight_drop: Share = 0.0
+    """Share of the recurrent weights that are zero, drawn per update (DropConnect)."""
+    activation: NotNegative = 0.0
+    """Factor of the mean square of the top layer's values in the loss (AR)."""
+    temporal_activation: NotNegative = 0.0
+    """Factor of the mean square of their changes between time steps in the loss (TAR)."""
+    length_deviation: NotNegative = 0.0
+    """Standard deviation of the tokens per update around `training.length`. The learning rate is
+    scaled in proportion to the length."""
+    half_length_share: Share = 0.0
+    """Share of updates with half of `training.length` as the mean."""
+    averaging_patience: Annotated[int, Field(ge=0)] = 0
+    """Average the weights once the held-out perplexity is above the best one of more than this many
+    evaluations ago (NT-ASGD); 0 never does."""
+
+
 class Recipe(Section):
     """Everything that determines the trained model, except the text itself."""
 
@@ -167,6 +196,13 @@ class Recipe(Section):
     tokenizer: TokenizerSection = TokenizerSection()
     network: NetworkSection
     training: Training
+    regularisation: Regularisation = Regularisation()
+
+    @property
+    def expected_pieces_per_step(self) -> float:
+        """Expected number of tokens per update."""
+        plan = self.training
+        return plan.batch * plan.length * (1 - self.regularisation.half_length_share / 2)
 
     @model_validator(mode="after")
     def _cell_fits(self) -> Self:

@@ -4,11 +4,13 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from wordgate.errors import InvalidFile, InvalidRecipe, empty
+from wordgate.bundle import bundle as bundles
+from wordgate.bundle.manifest import Manifest
+from wordgate.errors import InvalidBundle, InvalidFile, InvalidRecipe, empty
 from wordgate.training import recipe as recipes
 from wordgate.training.data import corpus
 from wordgate.training.data.language_detection import detect
@@ -17,6 +19,8 @@ _BYTES_A_PIECE = 4.6
 _BATCH, _LENGTH = 40, 35
 _ENOUGH_PIECES = 20_000_000
 _MAX_READINGS = 10
+_MAX_CONTINUED_READINGS = 4
+_LEARNING_RATE, _CONTINUED_LEARNING_RATE = 3e-3, 1e-3
 _PASSAGES_A_FILE = 100
 _HELD_OUT_PASSAGES = 50
 """Target number of held-out passages; at most 1/10 of the text is held out."""
@@ -31,24 +35,40 @@ class _Plan:
     width: int
     dropout: float
     steps: int
+    readings: float
     held_out_share: float
+    layers: int = 2
+    learning_rate: float = _LEARNING_RATE
+    init_from: str = ""
 
 
-def draft(path: Path, name: str, files: Sequence[Path], language: str | None = None) -> str:
+def draft(
+    path: Path,
+    name: str,
+    files: Sequence[Path],
+    language: str | None = None,
+    continued: Path | None = None,
+) -> str:
     """Write a recipe for `files` to `path` unless one exists, and return its language.
 
-    The language is a BCP 47 tag; it is detected from the text if not given.
+    The language is a BCP 47 tag; if not given, it is that of the bundle `continued`, or else
+    detected from the text. `continued` also determines the tokenizer and the network's sizes.
 
-    Raises `InvalidRecipe` if a recipe for other files exists or the name is not a valid model
-    name, and `InvalidFile` if the files contain no text.
+    Raises `InvalidRecipe` if a recipe for other files or another bundle exists or the name is not a
+    valid model name, `InvalidBundle` for a bundle without weights, and `InvalidFile` if the files
+    contain no text.
     """
     if path.exists():
-        return _existing(path, files, language)
+        return _existing(path, files, language, continued)
+    manifest = _continuable(continued) if continued else None
     size_bytes, passages = _amount(files)
     if not passages:
         raise empty(", ".join(map(str, files)), "text")
-    language = language or detect(chain.from_iterable(_some(file) for file in files))
     plan = _plan(size_bytes / _BYTES_A_PIECE, passages)
+    if manifest and continued:
+        language = language or manifest.language
+        plan = _continuing(plan, manifest, _place(continued, path.parent))
+    language = language or detect(chain.from_iterable(_some(file) for file in files))
     document = _document(path, name, language, files, plan)
     recipes.parse(tomllib.loads(document), path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +81,9 @@ def _some(file: Path) -> Iterator[str]:
     return islice(corpus.read_passages(file), _PASSAGES_A_FILE)
 
 
-def _existing(path: Path, files: Sequence[Path], language: str | None) -> str:
+def _existing(
+    path: Path, files: Sequence[Path], language: str | None, continued: Path | None
+) -> str:
     """Return the language of an existing recipe. Raises `InvalidRecipe` if it does not match."""
     recipe = recipes.load(path)
     if language is not None and language != recipe.language:
@@ -73,6 +95,14 @@ def _existing(path: Path, files: Sequence[Path], language: str | None) -> str:
             path,
             "text.files",
             "already exists with other files; change it or use another --name",
+        )
+    begun = recipes.init_path(recipe, path)
+    if (begun and begun.resolve()) != (continued and continued.resolve()):
+        raise InvalidRecipe(
+            path,
+            "init_from",
+            f"is already {recipe.init_from!r}, --continue is {str(continued or '')!r}; change it "
+            "or use another --name",
         )
     return recipe.language
 
@@ -93,10 +123,36 @@ def _plan(pieces: float, passages: int) -> _Plan:
     steps = max(round(pieces * readings / (_BATCH * _LENGTH)), 100)
     dropout = 0.0 if readings <= 1 else 0.2
     if pieces < 300_000:
-        return _Plan(2000, (1000, 2000), 256, dropout, steps, held_out)
+        return _Plan(2000, (1000, 2000), 256, dropout, steps, readings, held_out)
     if pieces < 3_000_000:
-        return _Plan(8000, (2000, 8000), 512, dropout, steps, held_out)
-    return _Plan(16000, (2000, 6000, 16000), 512, dropout, steps, held_out)
+        return _Plan(8000, (2000, 8000), 512, dropout, steps, readings, held_out)
+    return _Plan(16000, (2000, 6000, 16000), 512, dropout, steps, readings, held_out)
+
+
+def _continuable(bundle: Path) -> Manifest:
+    """Return the bundle's manifest. Raises `InvalidBundle` if it has no weights."""
+    manifest = bundles.read_manifest(bundle)
+    if not (bundle / bundles.WEIGHTS_FILE).is_file():
+        problem = f"has no {bundles.WEIGHTS_FILE}; continue a version published --with-weights"
+        raise InvalidBundle(bundle, "missing_file", problem)
+    return manifest
+
+
+def _continuing(plan: _Plan, manifest: Manifest, place: str) -> _Plan:
+    """Return the plan with the bundle's sizes, fewer passes and a lower learning rate."""
+    sizes = manifest.network
+    readings = plan.readings
+    kept = min(readings, _MAX_CONTINUED_READINGS)
+    return replace(
+        plan,
+        vocabulary=sizes.vocabulary,
+        cutoffs=sizes.cutoffs if len(sizes.cutoffs) > 1 else (),
+        layers=sizes.layers,
+        width=sizes.width,
+        steps=max(round(plan.steps * kept / readings), 100),
+        learning_rate=_CONTINUED_LEARNING_RATE,
+        init_from=place,
+    )
 
 
 def _place(file: Path, folder: Path) -> str:
@@ -121,12 +177,17 @@ def _document(path: Path, name: str, language: str, files: Sequence[Path], plan:
         f'\n[[text.files]]\npath = {_quoted(place)}\nweight = 1.0\norigin = ""\nlicence = ""\n'
         for place in places
     )
+    begun = (
+        f"init_from = {_quoted(plan.init_from):<22} # its weights, tokenizer and sizes are kept\n"
+        if plan.init_from
+        else ""
+    )
     return f"""\
 # Training recipe of the model {name}: wordgate train {path}
 
 name = {_quoted(name)}
 language = {_quoted(language):<23} # BCP 47 tag of the text: en, zh-Hans; und if unknown
-
+{begun}
 [text]
 folder = {_quoted(_place(common, path.parent)):<25} # of the files below, relative to this recipe
 unpunctuated_share = 0.15          # of passages: stripped of punctuation, like speech
@@ -137,9 +198,9 @@ exclude = []                       # files of phrases; passages that contain one
 vocabulary = {plan.vocabulary:<21}# tokens
 
 [network]
-layers = 2
+layers = {plan.layers}
 width = {plan.width}
-output = "two-level"               # or "full"
+output = {_quoted("two-level" if plan.cutoffs else "full"):<25} # two-level or full
 cutoffs = {list(plan.cutoffs)!s:<24} # in tokens, by falling frequency
 dropout = {plan.dropout}
 
@@ -149,7 +210,7 @@ length = {_LENGTH}                        # tokens per column and update
 steps = {plan.steps}
 warmup_steps = {min(500, plan.steps // 10)}
 decay_steps = {plan.steps // 2}
-learning_rate = 3e-3
+learning_rate = {plan.learning_rate}
 minimum_learning_rate = 6e-5       # after the decay
 weight_decay = 0.02
 clip_norm = 1.0

@@ -48,7 +48,7 @@ def check_resumable(recipe: Recipe, saved: Checkpoint) -> None:
     changed = [
         f"{key} (was {old}, is {new})"
         for key, old, new in _differences(before.model_dump(), recipe.model_dump())
-        if key not in _RESUMABLE_CHANGES
+        if key not in _RESUMABLE_CHANGES - _fixed_by_averaging(recipe)
     ]
     old_rate, new_rate = schedule_of(before.training).at, schedule_of(recipe.training).at
     if any(old_rate(step) != new_rate(step) for step in range(saved.step)):
@@ -60,6 +60,12 @@ def check_resumable(recipe: Recipe, saved: Checkpoint) -> None:
             f"the recipe has changed since this run's checkpoint: {'; '.join(changed)}. "
             "Revert it, use another --run-directory, or start over with --fresh"
         )
+
+
+def _fixed_by_averaging(recipe: Recipe) -> set[str]:
+    """Return the keys that determine when averaging begins, if the recipe averages weights."""
+    averages = recipe.regularisation.averaging_patience > 0
+    return {"training.evaluate_every", "training.evaluation_pieces"} if averages else set()
 
 
 def _differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:

@@ -114,7 +114,7 @@ def _make_trainer(
     if saved:
         trainer.restore(saved)
     elif weights:
-        trainer.load_weights(weights)
+        trainer.network.load_weights(weights)
     else:
         trainer.begin_at_frequencies()
     return trainer

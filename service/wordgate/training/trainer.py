@@ -4,24 +4,31 @@ Makes updates, and converts the state to and from checkpoints.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wordgate.errors import TrainingError
 from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import held_out
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.data.sampler import Sampler
+from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.token_cache import TokenisedText
+from wordgate.training.model.activation_penalty import activation_penalty, temporal_penalty
+from wordgate.training.model.dropout import DropoutRates, locked_dropout
 from wordgate.training.model.network import Network, NetworkConfig, State
 from wordgate.training.model.optimizer import Optimiser, Schedule
+from wordgate.training.model.weight_average import WeightAverage
 from wordgate.training.recipe import Recipe, Training
 
 _PRODUCTS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+_TRAINED = "trained/"
+"""Prefix of the weights in training, in checkpoints whose weights are an average."""
 
 
 @dataclass
@@ -51,14 +58,25 @@ class Trainer:
             torch.Generator().manual_seed(plan.seed),
         ).to(plan.device)
         self.optimiser = Optimiser(
-            self.network.parameters(), schedule_of(plan), plan.weight_decay, plan.clip_norm
+            self.network.parameters(),
+            schedule_of(plan),
+            plan.weight_decay,
+            plan.clip_norm,
+            kind=plan.optimiser,
         )
+        self._average = WeightAverage(self.network, recipe.regularisation.averaging_patience)
+        self._rates = dropout_rates_of(recipe)
         self._dropout = torch.Generator().manual_seed(plan.seed)
         self._sampler = Sampler(
-            text.train, weights, plan.batch, plan.length, plan.restart_share, plan.seed
+            text.train, weights, plan.batch, length_of(recipe), plan.restart_share, plan.seed
         )
         self._state = self.network.start(plan.batch)
         self._held_out = held_out.choose(text.held_out, weights, plan.evaluation_pieces)
+        if recipe.regularisation.averaging_patience and not self._held_out:
+            raise TrainingError(
+                "regularisation.averaging_patience needs held-out passages and there are none; "
+                "raise text.held_out_share or remove averaging_patience"
+            )
 
     def begin_at_frequencies(self) -> None:
         """Initialise the output biases of a new network with the tokens' unigram frequencies."""
@@ -81,25 +99,42 @@ class Trainer:
         targets = torch.from_numpy(segment.targets).to(device)
         state = self._state.restart(torch.from_numpy(segment.restarted).to(device))
         self.network.train()
-        top, self._state = self.network(read, state, self.recipe.network.dropout, self._dropout)
-        surprise = self.network.loss(top, targets)
+        top, self._state = self.network(read, state, self._rates, self._dropout)
+        dropped = locked_dropout(top, self._rates.output, self._dropout)
+        surprise = self.network.loss(dropped, targets)
         loss = float(surprise.detach())
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss is not finite at step {self.step + 1}; lower training.learning_rate or "
                 "training.clip_norm, or raise training.warmup_steps, and start over with --fresh"
             )
-        (surprise / targets.numel()).backward()
-        self.optimiser.step()
+        self._penalised(surprise / targets.numel(), top, dropped).backward()
+        self.optimiser.step(len(targets) / self.recipe.training.length)
+        self._average.update()
         self.step += 1
         self.window.surprise += loss
         self.window.pieces += targets.numel()
 
+    def _penalised(self, loss: Tensor, top: Tensor, dropped: Tensor) -> Tensor:
+        """Return the loss per token with the activation regularisation of the recipe added."""
+        plan = self.recipe.regularisation
+        if plan.activation:
+            loss = loss + activation_penalty(dropped, plan.activation)
+        if plan.temporal_activation:
+            loss = loss + temporal_penalty(top, plan.temporal_activation)
+        return loss
+
     def measure(self) -> held_out.Perplexities:
-        """Return the perplexities of the held-out passages under the current weights."""
-        return held_out.measure(
-            self.network, self._held_out, self._pieces.ends_word, self._pieces.eos
+        """Return the perplexities of the held-out passages under the averaged or current weights.
+
+        Every `training.evaluate_every` steps they may trigger the averaging.
+        """
+        found = held_out.measure(
+            self._average.network, self._held_out, self._pieces.ends_word, self._pieces.eos
         )
+        if self.step % self.recipe.training.evaluate_every == 0:
+            self._average.observe(found.word_perplexity)
+        return found
 
     @property
     def can_measure(self) -> bool:
@@ -114,6 +149,8 @@ class Trainer:
             "carried/cells": self._state.cells,
             "random/dropout": self._dropout.get_state(),
         }
+        if self._average.network is not self.network:
+            tensors |= {f"{_TRAINED}{name}": value for name, value in _weights(self.network)}
         about = about | {
             "text": self._text_key,
             "sampler": self._sampler.state(),
@@ -121,7 +158,9 @@ class Trainer:
             "window": [self.window.surprise, self.window.pieces],
             "torch": torch.__version__,
         }
-        weights = {name: value.detach() for name, value in self.network.named_parameters()}
+        if self.recipe.regularisation.averaging_patience:
+            about["average"] = self._average.state()
+        weights = dict(_weights(self._average.network))
         recipe = self.recipe.model_dump(mode="json")
         return Checkpoint(self.step, recipe, self._document, weights, tensors, about)
 
@@ -135,7 +174,14 @@ class Trainer:
                 "the text has changed since this run's checkpoint (a file, a weight or an "
                 "excluded phrase); start over with --fresh"
             )
-        self.load_weights(saved.weights)
+        trained = {
+            name.removeprefix(_TRAINED): value
+            for name, value in saved.tensors.items()
+            if name.startswith(_TRAINED)
+        }
+        self.network.load_weights(trained or saved.weights)
+        if self.recipe.regularisation.averaging_patience:
+            self._average.restore(saved.about["average"], saved.weights)
         device = self.recipe.training.device
         self.optimiser.load_state_dict(checkpoints.restore(saved.about["optimiser"], saved.tensors))
         self._state = State(
@@ -145,12 +191,6 @@ class Trainer:
         self._sampler.restore(saved.about["sampler"])
         self.window = LossMeter(*saved.about["window"])
         self.step = saved.step
-
-    def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
-        """Load the weights of another network of the same sizes."""
-        with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                parameter.copy_(weights[name])
 
 
 def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
@@ -163,6 +203,28 @@ def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
     return NetworkConfig(
         pieces.size, network.layers, network.width, (*cutoffs, pieces.size), network.cell
     )
+
+
+def dropout_rates_of(recipe: Recipe) -> DropoutRates:
+    """Return the dropout rates of training. `network.dropout` is the default of the first three."""
+    plan, common = recipe.regularisation, recipe.network.dropout
+    return DropoutRates(
+        input=common if plan.input_dropout is None else plan.input_dropout,
+        layer=common if plan.layer_dropout is None else plan.layer_dropout,
+        output=common if plan.output_dropout is None else plan.output_dropout,
+        embedding=plan.embedding_dropout,
+        recurrent=plan.weight_drop,
+    )
+
+
+def length_of(recipe: Recipe) -> SegmentLength:
+    """Return the distribution of the number of tokens per column and update."""
+    plan = recipe.regularisation
+    return SegmentLength(recipe.training.length, plan.length_deviation, plan.half_length_share)
+
+
+def _weights(network: Network) -> Iterator[tuple[str, Tensor]]:
+    return ((name, value.detach()) for name, value in network.named_parameters())
 
 
 def schedule_of(plan: Training) -> Schedule:

@@ -96,7 +96,7 @@ def test_typing_is_timed_at_a_persons_speed_flat_out_and_beside_scoring(tmp_path
     for counts in (found["keys"], found["keys_under_scoring"]):
         assert counts["pressed"] == counts["answered"] + counts["superseded"]
         assert 0 < counts["timed"] <= counts["answered"]
-    assert (found["model"], found["calls"]) == ("tiny@1", 2)
+    assert (found["model"], found["engine_threads"]) == ("tiny@1", 2)
 
 
 def test_the_memory_of_sessions_stands_beside_that_of_bare_streams(tmp_path: Path) -> None:

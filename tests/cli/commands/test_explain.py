@@ -1,5 +1,6 @@
 """`wordgate explain`: table, JSON, pictures, pages and errors."""
 
+import math
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -49,13 +50,16 @@ def test_a_server_explains_like_a_local_model(
 
 
 def test_the_table_has_a_row_per_word(run: Run, bundle: Path) -> None:
-    """Words as written, bits, bars, and the likeliest words."""
+    """Words as written, bits, also without a clue, bars, and the likeliest words."""
     found = run("explain", "I was in London [b]", "--model", bundle)
     assert found.code == 0, found.err
     assert all(word in found.out for word in ("London", "[", "<eos>", "bits per word", "█"))
     assert "without" not in found.out
     compared = run("explain", "I was in London", "--without", "I was", "--model", bundle)
     assert "without" in compared.out
+    clue = ("explain", "I was in London", "--without", "I was", "--model", bundle, "--json")
+    without = run(*clue).document["words"][3]["log_prob_without"]
+    assert f"{-without / math.log(2):.1f}" in compared.out
     plain = run("explain", "I was in London", "--top-k", "0", "--model", bundle)
     assert "likeliest" not in plain.out
 

@@ -53,6 +53,7 @@ def test_a_trace_is_drawn(run: Run, bundle: Path, tmp_path: Path) -> None:
     [
         ([], 2, "TEXT: is missing"),
         (["--probe", "numbr"], 2, "--probe: 'numbr' is neither number, gender, quote, position"),
+        (["the sea", "--probe", "number"], 2, "TEXT: requires --plot or --json with --probe"),
         (["--probe", "number", "--top-k", "3"], 2, "--top-k: cannot be combined with --probe"),
         (["--probe", "number", "--no-eos"], 2, "--no-eos: cannot be combined with --probe"),
         (["--probe", "number", "--html", "a.html"], 2, "--html: cannot be combined with --probe"),

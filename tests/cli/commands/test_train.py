@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import load_file
 from tests.training.small_run import SENTENCES, write_recipe
 
 from wordgate.cli.commands.train import train
@@ -102,6 +104,20 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
     assert "held out (" not in _train(measured, "--max-minutes", "0", "--fresh").output
 
 
+def test_a_published_model_is_continued() -> None:
+    """`--continue en` starts from the bundled model's weights, tokenizer and sizes."""
+    command = ("--continue", "en", "--text", SENTENCES, "--name", "mine", "--max-minutes", "0")
+    for _ in range(2):
+        result = _train(*command)
+        assert result.exit_code == 0, result.output
+    saved = checkpoints.load(checkpoints.latest(Path("runs/mine/checkpoints")) or Path())
+    version = Path(recipes.load(Path("models/mine/recipe.toml")).init_from)
+    published = load_file(Path("models/mine") / version / "weights.safetensors")
+    assert set(saved.weights) == set(published)
+    for name, value in published.items():
+        assert torch.equal(saved.weights[name], value.float())
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -109,6 +125,11 @@ def test_a_training_that_cannot_be_published_says_so_first(tmp_path: Path) -> No
         ([str(SENTENCES), str(SENTENCES)], "RECIPE: pass one recipe"),
         ([str(SENTENCES), "--name", "x"], "--name: requires --text"),
         (["--text", str(SENTENCES)], "--text: requires --name"),
+        ([str(SENTENCES), "--continue", "en"], "--continue: requires --text"),
+        (
+            ["--text", str(SENTENCES), "--name", "x", "--continue", "nothing"],
+            "'nothing' is neither a bundle's folder",
+        ),
         ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
         ([str(SENTENCES), "--language", "ru"], "--language: requires --text"),
         (

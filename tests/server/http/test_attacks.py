@@ -39,6 +39,7 @@ def survives(attacked: RunningServer) -> Iterator[None]:
     assert post(attacked, PREDICT, FINE).status == 200
     assert resident_bytes(attacked) < MOST_MEMORY
     assert "internal error" not in attacked.output
+    assert "unhandled exception" not in attacked.output
     assert "Traceback" not in attacked.output
 
 
@@ -127,6 +128,17 @@ def test_bad_json_is_refused(attacked: RunningServer, body: bytes) -> None:
         assert len(answer.body) < 4000
 
 
+def test_refused_json_frees_its_memory(attacked: RunningServer) -> None:
+    """Once, the error's traceback kept each megabyte until a garbage collection."""
+    body = b'{"history": "' + b"a" * 1_000_000
+    for _ in range(20):
+        post(attacked, PREDICT, body)
+    before = resident_bytes(attacked)
+    for _ in range(60):
+        post(attacked, PREDICT, body)
+    assert resident_bytes(attacked) < before + 20_000_000
+
+
 @pytest.mark.parametrize(
     "kind",
     [
@@ -171,15 +183,20 @@ def test_compressed_requests_are_refused(attacked: RunningServer) -> None:
         b"\x00",
         frame(b"{}")[:-1],
         frame(b"{}", flags=124),
+        frame(b"{}", flags=1),
         b"\x00\xff\xff\xff\xff{}",
         b"",
         frame(b"{}") * 2,
     ],
 )
 def test_malformed_frames_are_refused(attacked: RunningServer, body: bytes) -> None:
-    """A stream's message that is not framed as declared is an error in the last frame."""
+    """A stream's message that is not framed as declared is an error in the last frame.
+
+    Its code is neither that of a defect nor one upon which clients retry.
+    """
     answer = post(attacked, GENERATE, body, "application/connect+json")
-    assert b'"error"' in answer.frames[-1][1]
+    error = json.loads(answer.frames[-1][1])["error"]
+    assert error["code"] in {"invalid_argument", "unimplemented"}
 
 
 def test_very_many_idle_connections_leave_room_for_others(attacked: RunningServer) -> None:
@@ -217,6 +234,7 @@ def is_closed(client: socket.socket) -> bool:
         head(PREDICT, "transfer-encoding: chunked, chunked") + b"0\r\n\r\n",
         head(PREDICT, "transfer-encoding : chunked") + b"0\r\n\r\n",
         head(PREDICT, "transfer-encoding: chunked") + b"-1\r\n\r\n",
+        head(PREDICT, "transfer-encoding: chunked").replace(b"1.1", b"1.0") + b"0\r\n\r\n",
         head(PREDICT, "bad header: x"),
         head(PREDICT, "x: \x00"),
         head(PREDICT, "x: \xff"),
@@ -224,7 +242,7 @@ def is_closed(client: socket.socket) -> bool:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00" + b"\x00" * 512,
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_an_ambiguous_request_is_refused_and_its_connection_closed(
     attacked: RunningServer, sent: bytes
@@ -234,6 +252,14 @@ def test_an_ambiguous_request_is_refused_and_its_connection_closed(
         lines = answered(client).split(b"\r\n")
         assert lines[0].startswith((b"HTTP/1.1 400", b"HTTP/1.1 505"))
         assert sum(line.startswith(b"HTTP/1.1") for line in lines) <= 1
+
+
+def test_a_malformed_rest_of_a_refused_request_ends_the_connection(attacked: RunningServer) -> None:
+    """It gets no second response, and is not a defect in the log."""
+    with connected(attacked, head("/nothing", "transfer-encoding: chunked")) as client:
+        assert client.recv(4000).startswith(b"HTTP/1.1 404")
+        client.sendall(b"malformed\r\n")
+        assert answered(client) == b""
 
 
 @pytest.mark.parametrize("lines", [["x: " + "y" * 40_000], ["x: y"] * 5000], ids=["long", "many"])
@@ -268,6 +294,7 @@ def test_pipelined_requests_are_answered_in_order(attacked: RunningServer) -> No
         "/grpc.health.v1.Health/Check",
         PREDICT + "/",
         PREDICT.lower(),
+        PREDICT.replace("Predict", "%50redict"),
     ],
 )
 def test_other_paths_are_not_found(attacked: RunningServer, path: str) -> None:

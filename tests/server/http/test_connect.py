@@ -82,10 +82,13 @@ def test_a_unary_method_answers_as_over_grpc(http_server: RunningServer, path: s
     assert Parse(answer.body, type(expected)()) == expected
 
 
-def test_a_response_that_is_too_large_for_json_is_refused(http_server: RunningServer) -> None:
+@pytest.mark.parametrize("json_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_a_response_that_is_too_large_for_json_is_refused(
+    http_server: RunningServer, json_type: str
+) -> None:
     """Writing it would block other clients; the binary format has no such limit."""
     asked = {"candidates": [{"text": "the cat " * 20}] * 1000, "returnWords": True}
-    answer = post(http_server, SCORE, asked)
+    answer = post(http_server, SCORE, asked, json_type)
     assert (answer.status, answer.code) == (400, "invalid_argument")
     assert "application/proto" in answer.json["message"]
     request = ParseDict(asked, ScoreRequest()).SerializeToString()
@@ -151,10 +154,11 @@ def test_an_error_of_a_stream_is_its_last_frame(http_server: RunningServer) -> N
     assert (answer.status, flags, json.loads(data)["error"]["code"]) == (200, 2, "not_found")
 
 
-def test_grpc_web_has_the_status_in_its_trailers(http_server: RunningServer) -> None:
+@pytest.mark.parametrize("kind", ["application/grpc-web+proto", "Application/gRPC-Web; x=y"])
+def test_grpc_web_has_the_status_in_its_trailers(http_server: RunningServer, kind: str) -> None:
     """gRPC-Web sends the message, then a frame of trailers."""
     request = PredictRequest(history="the cat").SerializeToString()
-    answer = post(http_server, PREDICT, frame(request), "application/grpc-web+proto")
+    answer = post(http_server, PREDICT, frame(request), kind)
     (flags, data), (last, trailers) = answer.frames
     assert (flags, last) == (0, 0x80)
     assert PredictResponse.FromString(data).suggestions
@@ -273,6 +277,16 @@ def test_a_draining_server_ends_streams(bundle: Path) -> None:
         # A text may end by itself before the signal arrives, but not all twenty do.
         assert any(b'"code": "unavailable"' in answered(client) for client in clients)
         assert server.wait() == 0
+
+
+def test_a_shutdown_does_not_log_slow_calls_as_defects(bundle: Path) -> None:
+    """Calls whose body never arrives end with the grace."""
+    with serving(bundle, *HTTP, "--shutdown-grace-seconds", "0.1") as server:
+        with connected(server, head(PREDICT, "content-length: 20")):
+            until(lambda: server.metrics_page().calls_in_progress == 1, "the call to begin")
+            server.terminate()
+            assert server.wait() == 0
+        assert "CancelledError" not in server.output
 
 
 def test_workers_share_the_port(bundle: Path) -> None:

@@ -52,6 +52,8 @@ def test_every_message_of_a_method_is_known() -> None:
         (b'{"history": "a"', "line 1"),
         (b'{"history": "\xff"}', "line 1"),
         (b'{"history": "\\ud800"}', "line 1"),
+        (b'{"options": {"maxSuggestions": -1}}', "max_suggestions"),
+        (b'{"options": {"maxSuggestions": 4294967296}}', "max_suggestions"),
         (b"[]", "PredictRequest"),
         (b"null", "PredictRequest"),
         (b"", "line 1"),

@@ -42,6 +42,7 @@ def test_what_is_no_call_is_refused(request_: dict[str, Any], status: int) -> No
     ("request_", "status"),
     [
         (scope(content_length="1", transfer_encoding="chunked"), 400),
+        (scope(version="1.0", transfer_encoding="chunked"), 400),
         (scope(x="\xff"), 400),
         (scope(version="2.0"), 505),
     ],

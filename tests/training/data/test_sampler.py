@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgate.training.data.sampler import Sampler, Segment
+from wordgate.training.data.sampler import Sampler, Segment, SegmentLength
 from wordgate.training.data.token_cache import PieceFile
 
 EOS = 0
@@ -34,7 +34,7 @@ def _sampler(
     seed: int = 7,
 ) -> Sampler:
     weights = weights or [1.0] * len(files)
-    return Sampler(files, weights, batch, length, restart_share, seed)
+    return Sampler(files, weights, batch, SegmentLength(length), restart_share, seed)
 
 
 def _equal(one: Segment, other: Segment) -> bool:
@@ -171,3 +171,32 @@ def test_a_restored_sampler_goes_on_exactly(
     other = _sampler(opened, None, batch, length, restart_share)
     other.restore(json.loads(json.dumps(one.state())))
     assert all(_equal(one.next_segment(), other.next_segment()) for _ in range(12))
+
+
+def test_a_constant_length_draws_nothing() -> None:
+    """A length without variation leaves the random state as it was."""
+    random = np.random.default_rng(1)
+    before = random.bit_generator.state
+    assert SegmentLength(70).draw(random) == 70
+    assert random.bit_generator.state == before
+
+
+def test_lengths_are_normal_around_the_whole_or_half_of_the_mean() -> None:
+    """With deviation 5, 95 % of lengths are near 70, the rest near 35, each spread by 5."""
+    random = np.random.default_rng(1)
+    lengths = np.array([SegmentLength(70, 5.0, 0.05).draw(random) for _ in range(20_000)])
+    long, short = lengths[lengths > 52], lengths[lengths <= 52]
+    assert abs(len(short) / len(lengths) - 0.05) < 0.01
+    assert abs(long.mean() - 70) < 0.3 and abs(long.std() - 5) < 0.3
+    assert abs(short.mean() - 35) < 1 and abs(short.std() - 5) < 1
+    assert min(SegmentLength(2, 5.0).draw(random) for _ in range(100)) == 1
+
+
+def test_segments_of_varying_length_read_every_token_once() -> None:
+    """The next segment begins where the last one ended, whatever its length."""
+    file = _numbered(40, 9)
+    sampler = Sampler([file], [1.0], 1, SegmentLength(7, 2.0, 0.2), 0.0, seed=3)
+    segments = [sampler.next_segment() for _ in range(60)]
+    assert len({len(segment.read) for segment in segments}) > 4
+    passages = _passages_read(_columns(segments)[0])[:40]
+    assert sorted(piece for passage in passages for piece in passage) == sorted(file.pieces)

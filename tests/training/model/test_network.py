@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from wordgate.training.model.network import Network, NetworkConfig, State, locked_dropout
+from wordgate.training.model.dropout import DropoutRates
+from wordgate.training.model.network import Network, NetworkConfig, State
 
 SIZES = NetworkConfig(vocabulary=40, layers=2, width=12, cutoffs=(8, 20, 40))
 
@@ -106,25 +107,58 @@ def test_restarted_columns_begin_from_zero() -> None:
         assert bool((part[:, [0, 2]] == 1).all())
 
 
-def test_dropout_is_locked_over_time_and_comes_from_its_generator() -> None:
-    """The dropout mask is shared by all time steps and determined by the generator."""
-    values = torch.ones(5, 4, 50)
-    first, second = (
-        locked_dropout(values, 0.5, torch.Generator().manual_seed(9)) for _ in range(2)
+def test_without_recurrent_weights_nothing_is_carried() -> None:
+    """Weight drop acts on the recurrent weights: almost all dropped, time steps are independent."""
+    network = made(NetworkConfig(40, 1, 12, (40,)))
+    repeated = torch.full((4, 1), 7)
+    rates = DropoutRates(recurrent=1 - 1e-9)
+    with torch.no_grad():
+        network.get_parameter("layers.0.bias")[12:24] = -1e9
+        dropped, _ = network(repeated, network.start(1), rates, torch.Generator().manual_seed(1))
+        kept, _ = network(repeated, network.start(1))
+    assert torch.equal(dropped[0], dropped[3])
+    assert not torch.equal(kept[0], kept[3])
+
+
+def test_weight_drop_is_drawn_once_per_forward_pass_and_layer() -> None:
+    """The gradient of a recurrent matrix is zero exactly where its weights were dropped."""
+    network = made()
+    hidden, _ = network(
+        tokens(), network.start(3), DropoutRates(recurrent=0.5), torch.Generator().manual_seed(9)
     )
-    assert torch.equal(first, second)
-    assert bool((first == first[0]).all())
-    assert set(first.unique().tolist()) == {0.0, 2.0}
+    hidden.square().sum().backward()
+    shares = []
+    for index in (0, 1):
+        gradient = network.get_parameter(f"layers.{index}.hidden_weight").grad
+        assert gradient is not None
+        shares.append(float((gradient == 0).float().mean()))
+    assert all(0.4 < share < 0.6 for share in shares)
+    assert shares[0] != shares[1]
+
+
+def test_a_dropped_token_is_read_as_zeros_wherever_it_occurs() -> None:
+    """Embedding dropout drops types: tokens with a zero input gradient are whole rows."""
+    network = made(NetworkConfig(40, 1, 12, (40,)))
+    read = tokens(30)
+    hidden, _ = network(
+        read, network.start(3), DropoutRates(embedding=0.5), torch.Generator().manual_seed(9)
+    )
+    (gradient,) = torch.autograd.grad(hidden.square().sum(), [network.embedding])
+    seen = read.unique()
+    dropped = (gradient[seen] == 0).all(1)
+    assert bool(((gradient[seen] == 0).any(1) == dropped).all())
+    assert 0.3 < float(dropped.float().mean()) < 0.7
 
 
 def test_training_with_dropout_is_reproducible() -> None:
     """Gradients are determined by the generator's seed."""
     found = []
+    rates = DropoutRates(0.3, 0.3, 0.3, embedding=0.3, recurrent=0.3)
     for seed in (1, 1, 2):
         network = made(products=torch.bfloat16)
         read = tokens()
         random = torch.Generator().manual_seed(seed)
-        hidden, _ = network(read[:-1], network.start(3), dropout=0.3, generator=random)
+        hidden, _ = network(read[:-1], network.start(3), rates, random)
         found.append(torch.autograd.grad(network.loss(hidden, read[1:]), [network.embedding])[0])
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
@@ -150,12 +184,3 @@ def test_embeddings_are_equally_long_at_any_width(width: int) -> None:
     """The norm of embeddings does not depend on the width, so narrow networks learn as fast."""
     lengths = made(NetworkConfig(4000, 1, width, (4000,))).embedding.norm(dim=1)
     assert 1.9 < float(lengths.mean().detach()) < 2.1
-
-
-def test_what_is_dropped_is_drawn_where_the_generator_is() -> None:
-    """Masks are drawn on the generator's device, so runs can resume on another device."""
-    generator = torch.Generator().manual_seed(9)
-    before = generator.get_state()
-    values = torch.ones(3, 2, 4, device="meta")
-    assert locked_dropout(values, 0.5, generator).device.type == "meta"
-    assert not torch.equal(generator.get_state(), before)

@@ -82,3 +82,14 @@ def test_only_matrices_decay() -> None:
     optimiser.step()
     assert bool((matrix < 1).all())
     assert bool((bias == 1).all())
+
+
+def test_plain_sgd_subtracts_the_scaled_gradient() -> None:
+    """SGD moves against the gradient by the learning rate times the scale of the step."""
+    vector = nn.Parameter(torch.zeros(2))
+    constant = Schedule(0.5, 0.5, warmup_steps=0, decay_steps=0, steps=5)
+    optimiser = Optimiser([vector], constant, clip_norm=100.0, kind="sgd")
+    for scale, end in ((1.0, -2.0), (0.5, -3.0)):
+        vector.grad = torch.full((2,), 4.0)
+        optimiser.step(scale)
+        torch.testing.assert_close(vector.detach(), torch.full((2,), end))

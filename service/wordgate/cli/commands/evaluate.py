@@ -1,18 +1,31 @@
 """`wordgate evaluate`: perplexity, keystroke savings, typos, cloze tests, suites of pairs."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from wordgate.bundle.bundle import read_manifest
 from wordgate.cli.command import Command, SectionOption
-from wordgate.cli.options.model import connected_model, json_option, language_of, model_options
+from wordgate.cli.options.model import (
+    BUNDLE,
+    connected_model,
+    json_option,
+    language_of,
+    model_options,
+)
 from wordgate.cli.options.paths import INPUT_FILE, INPUT_PATH, OUTPUT_FILE
 from wordgate.cli.options.server import ServerConnection
+from wordgate.cli.terminal.comparison_report import (
+    Compared,
+    comparison_document,
+    comparison_table,
+)
 from wordgate.cli.terminal.progress import counted, say
 from wordgate.cli.terminal.suite_report import draw_suite, suite_table
 from wordgate.cli.terminal.tables import figures_table, print_table
@@ -25,12 +38,16 @@ from wordgate.decoding.options import (
 )
 from wordgate.engine.results import GenerativeModel, LanguageModel
 from wordgate.evaluation import cloze, keystroke_savings, minimal_pairs, perplexity, typo_correction
+from wordgate.evaluation.comparison import compare_messages, compare_texts
 from wordgate.evaluation.keystroke_savings import Savings
 from wordgate.evaluation.minimal_pairs import PairsResult
 from wordgate.evaluation.suites.suite import SUITES
 from wordgate.evaluation.typo_correction import Corrections
+from wordgate.lm.model_version import ModelVersion
+from wordgate.offline.lines import read_lines
 from wordgate.plots.canvas import check_picture
 
+T = TypeVar("T")
 _BUILTIN = "builtin"
 
 
@@ -65,6 +82,7 @@ _suite = partial(click.option, cls=SectionOption, section=_SUITE)
     "--cloze",
     "cloze_tests",
     type=_ClozeTests(),
+    metavar=_ClozeTests.name,
     help="Cloze tests of a file: context, good word and bad word per line, separated by tabs; or "
     "`builtin`: the 50 English ones of the package.",
 )
@@ -123,6 +141,14 @@ _suite = partial(click.option, cls=SectionOption, section=_SUITE)
     default=0.0,
     help="Weight of a continuous cache over the message.",
 )
+@click.option(
+    "--compare",
+    type=BUNDLE,
+    nargs=2,
+    metavar="OLD NEW",
+    help="With --text or --keystroke-savings: compare two models, each a bundle's folder or name, "
+    "by a paired bootstrap over lines.",
+)
 @model_options
 @json_option
 def evaluate(
@@ -139,6 +165,7 @@ def evaluate(
     suite: str | None,
     data: Path | None,
     plot: Path | None,
+    compare: tuple[Path, Path] | None,
     model: Path | None,
     server: ServerConnection | None,
     as_json: bool,
@@ -156,11 +183,22 @@ def evaluate(
     wordgate evaluate --typo-correction chats.txt
     wordgate evaluate --suite blimp --data blimp/data --plot blimp.png
     wordgate evaluate --suite pairs --data mine.tsv
+    wordgate evaluate --compare en mine --text mails.txt
     """
     _check_options(click.get_current_context())
     if plot:
         check_picture(plot)
+    options = Options(
+        max_suggestions=max_suggestions,
+        letter_case=LetterCase(letter_case),
+        hide_rejected=hide_rejected,
+        continuous_cache=ContinuousCache(continuous_cache) if continuous_cache else None,
+    )
     say(f"evaluating {text or typing or slip_file or data or f'cloze tests: {cloze_tests}'}")
+    if compare:
+        compared = _compare(compare, text, not no_punctuation, typing, options)
+        _report_comparison(compared, as_json)
+        return
     pairs = SUITES[suite].read(data) if suite and data else []
     with connected_model(model, server, batch=True) as opened, counted(opened) as language_model:
         if cloze_tests == _BUILTIN:
@@ -174,12 +212,6 @@ def evaluate(
             )
             figures = {k: v for k, v in asdict(measured).items() if v is not None}
         elif typing:
-            options = Options(
-                max_suggestions=max_suggestions,
-                letter_case=LetterCase(letter_case),
-                hide_rejected=hide_rejected,
-                continuous_cache=ContinuousCache(continuous_cache) if continuous_cache else None,
-            )
             figures = _savings(keystroke_savings.measure_file(language_model, typing, options))
         elif slip_file:
             figures = _corrections(typo_correction.measure_file(language_model, slip_file))
@@ -208,6 +240,7 @@ def _check_options(context: click.Context) -> None:
         raise click.UsageError("--no-punctuation: requires --text")
     if chosen["no_top"] and not chosen["text"]:
         raise click.UsageError("--no-top: requires --text")
+    _check_comparison(chosen)
     if not chosen["typing"]:
         _refuse_options_of(_TYPING, "--keystroke-savings", context)
     if not chosen["suite"]:
@@ -215,6 +248,61 @@ def _check_options(context: click.Context) -> None:
     elif not chosen["data"]:
         problem = "requires --data, the file or folder of its pairs"
         raise click.UsageError(f"--suite {chosen['suite']}: {problem}")
+
+
+def _check_comparison(chosen: dict[str, Any]) -> None:
+    """Raise `UsageError` for options that `--compare` does not use."""
+    if not chosen["compare"]:
+        return
+    if not chosen["text"] and not chosen["typing"]:
+        raise click.UsageError("--compare: requires --text or --keystroke-savings")
+    if chosen["model"] or chosen["server"]:
+        raise click.UsageError("--compare: names both models; remove --model and --server")
+    if chosen["no_top"]:
+        raise click.UsageError("--no-top: remove it; --compare never measures top1 and top3")
+
+
+def _compare(
+    bundles: tuple[Path, Path],
+    text: Path | None,
+    keep_punctuation: bool,
+    typing: Path | None,
+    options: Options,
+) -> Compared:
+    """Compare two models by perplexity on a text, or by keystroke savings on messages."""
+    old, new = map(_version, bundles)
+    if text:
+        lines = [line for _, line in read_lines(text)]
+        texts = [
+            _measured(bundle, lambda m: perplexity.surprisals(m, lines, keep_punctuation, text))
+            for bundle in bundles
+        ]
+        return Compared(old, new, compare_texts(*texts), "texts")
+    messages = keystroke_savings.read_messages(typing or Path())
+    savings = [
+        _measured(bundle, lambda m: keystroke_savings.measure_each(m, messages, options))
+        for bundle in bundles
+    ]
+    return Compared(old, new, compare_messages(*savings), "messages")
+
+
+def _version(bundle: Path) -> ModelVersion:
+    manifest = read_manifest(bundle)
+    return ModelVersion(manifest.name, str(manifest.version), manifest.precision)
+
+
+def _measured(bundle: Path, measure: Callable[[LanguageModel], list[T]]) -> list[T]:
+    """Open a bundle and measure it."""
+    with connected_model(bundle, None) as opened, counted(opened) as language_model:
+        return measure(language_model)
+
+
+def _report_comparison(compared: Compared, as_json: bool) -> None:
+    """Print a comparison as JSON or as a table."""
+    if as_json:
+        click.echo(json.dumps(comparison_document(compared), ensure_ascii=False))
+    else:
+        print_table(comparison_table(compared))
 
 
 def _report_suite(name: str, result: PairsResult, plot: Path | None, as_json: bool) -> None:

@@ -90,8 +90,9 @@ class _Probed(click.ParamType[Path | str]):
     "--probe",
     "probed",
     type=_Probed(),
-    help="Find the cells that follow a property, by a linear probe: built-in texts, or a .tsv with "
-    "the columns text and label. --plot draws it over TEXT.",
+    metavar="PROPERTY|FILE",
+    help=f"Find the cells that follow a property, by a linear probe: {', '.join(PROPERTIES)} "
+    "(built-in texts), or a .tsv with the columns text and label. --plot draws it over TEXT.",
 )
 @model_options
 @json_option
@@ -110,7 +111,8 @@ def explain(
 ) -> None:
     """Explain what the model expected at each word of TEXT, and what its gates did.
 
-    Surprisal is in bits, with --json in nats. Line breaks in TEXT are read as in a history.
+    Surprisal, also that without WORDS, is in bits, with --json in nats. Line breaks in TEXT are
+    read as in a history.
 
     \b
     wordgate explain "the keys to the cabinet are on the table" --plot gates.png
@@ -119,6 +121,8 @@ def explain(
     """
     if probed is not None:
         _refuse_with_probe(click.get_current_context())
+        if text is not None and plot is None and not as_json:
+            raise click.UsageError("TEXT: requires --plot or --json with --probe")
     elif text is None:
         raise click.UsageError("TEXT: is missing; pass the text to explain")
     if return_units and not as_json:
@@ -217,20 +221,19 @@ def _table(explained: Explained, answer: ExplanationResult) -> Table:
     has_clue = any("log_prob_without" in word for word in words)
     table = Table("word", caption=caption)
     add_numbers(table, "bits")
-    table.add_column("surprisal", no_wrap=True)
     if has_clue:
-        add_numbers(table, "log-probability", "without")
+        add_numbers(table, "without")
+    table.add_column("surprisal", no_wrap=True)
     has_alternatives = any(word["alternatives"] for word in words)
     if has_alternatives:
         table.add_column("likeliest words")
     for word in words:
         size = bits(word["surprisal"])
-        cells = [escape(shown(word)), f"{size:.1f}", _bar(size)]
+        cells = [escape(shown(word)), f"{size:.1f}"]
         if has_clue:
             without = word.get("log_prob_without")
-            cells += (
-                ["", ""] if without is None else [f"{-word['surprisal']:.2f}", f"{without:.2f}"]
-            )
+            cells.append("" if without is None else f"{bits(-without):.1f}")
+        cells.append(_bar(size))
         if has_alternatives:
             cells.append(escape(_likely(word["alternatives"])))
         table.add_row(*cells)

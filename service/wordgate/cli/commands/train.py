@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wordgate.cli.command import Command
+from wordgate.cli.options.model import BUNDLE
 from wordgate.cli.options.paths import FOLDER, INPUT_FILE
 from wordgate.cli.terminal.progress import say
 from wordgate.errors import WordgateError
@@ -33,6 +34,12 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
     "--language",
     metavar="TAG",
     help="With --text: language of the text, such as en or zh-Hans.  [detected]",
+)
+@click.option(
+    "--continue",
+    "continued",
+    type=BUNDLE,
+    help="With --text: continue this published model, a bundle's folder or name with weights.",
 )
 @click.option(
     "--run-directory", type=FOLDER, help="Folder for checkpoints and curves.  [runs/NAME]"
@@ -68,6 +75,7 @@ def train(
     more_text_files: tuple[Path, ...],
     name: str | None,
     language: str | None,
+    continued: Path | None,
     run_directory: Path | None,
     max_minutes: float | None,
     text_folder: Path | None,
@@ -79,12 +87,15 @@ def train(
     \b
     wordgate train models/en/recipe.toml
     wordgate train --text mails.txt chats.jsonl.gz --name mine
+    wordgate train --continue en --text mails.txt --name mine
 
     Text files are .txt (one passage per line) or .jsonl (field "text"), plain, .gz or .xz. Rerun
     the command to resume an interrupted run from its last checkpoint; the final weights are the
     same as without the interruption.
     """
     _check(recipe, text_files, more_text_files, name, language)
+    if continued and not text_files:
+        raise click.UsageError("--continue: requires --text; a recipe has init_from")
     say(f"training {name or recipe}: loading PyTorch, then reading the text")
     limit_openmp_spinning()
     try:
@@ -97,7 +108,7 @@ def train(
         raise WordgateError(
             f"training requires {error.name}, which is not installed: pip install 'wordgate[train]'"
         ) from None
-    path = _recipe_path(recipe, text_files, more_text_files, name, language)
+    path = _recipe_path(recipe, text_files, more_text_files, name, language, continued)
     loaded = recipes.load(path)
     folder = run_directory or Path("runs") / loaded.name
     # A recipe written for --text contains the files' paths.
@@ -114,6 +125,7 @@ def _recipe_path(
     more: tuple[Path, ...],
     name: str | None,
     language: str | None,
+    continued: Path | None,
 ) -> Path:
     """Return the path of the given recipe, or write a new one for the text files."""
     if name is None and recipe is not None:
@@ -122,8 +134,9 @@ def _recipe_path(
 
     path = Path("models") / str(name) / "recipe.toml"
     files = [*text_files, *([recipe] if recipe else []), *more]
-    stated = draft(path, str(name), files, language)
-    source = "" if language else " (detected); use --language TAG to change it"
+    stated = draft(path, str(name), files, language, continued)
+    found = f"of {continued}" if continued else "detected"
+    source = "" if language else f" ({found}); use --language TAG to change it"
     click.echo(f"recipe: {path}, language: {stated}{source}", err=True)
     return path
 

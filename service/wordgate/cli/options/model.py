@@ -9,9 +9,28 @@ import click
 
 from wordgate.cli.options.server import ServerConnection, server_options
 from wordgate.engine.results import GenerativeModel
+from wordgate.errors import InvalidConfiguration
 from wordgate.lm.model_version import ModelVersion
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Bundle(click.ParamType[Path]):
+    """A bundle by its folder or name, which is looked up during option parsing."""
+
+    name = "NAME|PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the bundle's folder. Fails if there is none."""
+        from wordgate.bundle.bundled_model import find_bundle
+
+        try:
+            return find_bundle(str(value))
+        except InvalidConfiguration as error:
+            self.fail(error.problem, param, ctx)
+
+
+BUNDLE = _Bundle()
 
 
 def model_options(command: F) -> F:

@@ -60,7 +60,7 @@ class Configuration(BaseModel):
     metrics_listen: str = Field(
         default="127.0.0.1:9090",
         description="HTTP address for /metrics, /livez and /readyz: HOST:PORT or unix:PATH. Empty: "
-        "HTTP is off.",
+        "off.",
     )
     http_listen: str = Field(
         default="",
@@ -82,8 +82,8 @@ class Configuration(BaseModel):
     )
     tls_certificate: Path | None = Field(
         default=None,
-        description="PEM file with the server's certificate and its chain. Enables TLS for gRPC. "
-        "Reloaded when it changes.",
+        description="PEM file with the server's certificate and its chain. Enables TLS for gRPC "
+        "and HTTP. Reloaded when it changes.",
     )
     tls_key: Path | None = Field(
         default=None,

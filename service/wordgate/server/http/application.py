@@ -1,5 +1,6 @@
 """The HTTP application: services, playground, load figures, and a refusal for everything else."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 
 import structlog
@@ -37,6 +38,8 @@ class Application:
         """Answer one request."""
         try:
             await self._route(scope)(scope, receive, send)
+        except asyncio.CancelledError:
+            pass  # the grace of a shutdown is over; uvicorn would log each call as a defect
         except Exception as error:  # noqa: BLE001  uvicorn would log the message
             structlog.get_logger().error("internal error", **described(error))
 
@@ -44,7 +47,7 @@ class Application:
         unclear = ambiguity(scope)
         if unclear is not None:
             return unclear
-        path = scope["path"]
+        path = scope["raw_path"].decode("latin-1")  # %50redict could pass by a proxy's rules
         if path in self._services.paths:
             return self._calls
         if scope["method"] not in {"GET", "HEAD"}:

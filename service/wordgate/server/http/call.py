@@ -70,6 +70,11 @@ class HttpCall:
         if self._task.done():
             raise self._error() or ConnectError(Code.INTERNAL, "call ended without its request")
 
+    @property
+    def waits_for_request(self) -> bool:
+        """Whether the call is in progress and its request is not delivered."""
+        return self._task is not None and not self._task.done() and not self._request.done()
+
     def deliver(self, request: ToBinary) -> None:
         """Pass the request to the handler of the call."""
         if not self._request.done():

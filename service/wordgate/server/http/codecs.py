@@ -20,10 +20,15 @@ class Received:
         self._json = json
 
     def to_binary(self, message_type: str) -> bytes:
-        """Return the message in the binary format. Raises `InvalidInput`."""
+        """Return the message in the binary format, once. Raises `InvalidInput`.
+
+        The data is not kept: Connect's library refers to the request until its call ends, and an
+        error refers to the library's frames.
+        """
+        data, self._data = self._data, b""
         if self._json is None:
-            return self._data
-        return self._json.to_binary(self._data, message_type)
+            return data
+        return self._json.to_binary(data, message_type)
 
 
 class _Codec(Codec[Any, Any]):

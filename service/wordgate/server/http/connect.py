@@ -17,11 +17,12 @@ from connectrpc.request import RequestContext
 from connectrpc.server import ConnectASGIApplication, Endpoint
 from starlette.types import Receive, Scope, Send
 
+from wordgate.errors import drop_traceback
 from wordgate.server.http.body import Body
 from wordgate.server.http.call import HttpCall
 from wordgate.server.http.codecs import Received, codecs
 from wordgate.server.http.handlers import Handler
-from wordgate.server.http.refusals import refusal
+from wordgate.server.http.refusals import content_type, refusal
 from wordgate.server.http.sending import Sender
 from wordgate.server.rpc.interceptor import CallInterceptor, method_of
 from wordgate.server.rpc.wire_format import request_type
@@ -68,6 +69,7 @@ class ConnectServices:
         if refused is not None:
             await refused(scope, receive, send)
             return
+        scope = _with_plain_content_type(scope)
         max_bytes = self._max_bytes + _MAX_ENVELOPE_BYTES
         body = Body(receive, self._calls.request_bytes, max_bytes)
         exchange = _Exchange(scope, body)
@@ -94,7 +96,19 @@ class ConnectServices:
         await exchange.call.begin(handler)
 
     async def on_end(self, token: None, ctx: Context, error: Exception | None) -> None:
-        """Do nothing; the call is closed after its response is sent."""
+        """Free the memory that an error holds. The call is closed after its response is sent.
+
+        Raises `ConnectError` in place of the library's error for a request that is not framed as
+        declared, which has the code of a defect or of an overload.
+        """
+        if error is None:
+            return
+        drop_traceback(error)
+        call = _exchange.get().call
+        if call is None or not call.waits_for_request or not isinstance(error, ConnectError):
+            return
+        if error.code in {Code.INTERNAL, Code.RESOURCE_EXHAUSTED}:
+            raise ConnectError(Code.INVALID_ARGUMENT, error.message)
 
     async def _handler_of(self, details: grpc.HandlerCallDetails) -> Handler:
         return self._handlers[details.method]
@@ -158,6 +172,16 @@ def _current_call() -> HttpCall:
     call = _exchange.get().call
     assert call is not None
     return call
+
+
+def _with_plain_content_type(scope: Scope) -> Scope:
+    """Return the request with its content-type in lower case, without parameters and once.
+
+    Connect's library and the limit of JSON would read other spellings differently.
+    """
+    others = [header for header in scope["headers"] if header[0] != b"content-type"]
+    plain = (b"content-type", content_type(scope).encode("latin-1"))
+    return {**scope, "headers": [*others, plain]}
 
 
 class _Details(grpc.HandlerCallDetails):

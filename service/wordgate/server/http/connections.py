@@ -105,6 +105,13 @@ class KeptConnection(H11Protocol):
             if self._idle_timer is not None:
                 self._idle_timer.cancel()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse malformed HTTP. If a response has begun, only close the connection."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
     def on_response_complete(self) -> None:
         """Wait for the next request, or for the rest of a request that was refused."""
         self._others.idle(self)

@@ -32,12 +32,13 @@ class JsonFormat:
     def to_binary(self, data: bytes, message_type: str) -> bytes:
         """Return a message in the binary format.
 
-        Raises `InvalidInput` for malformed JSON, unknown fields and values of the wrong type.
+        Raises `InvalidInput` for malformed JSON, unknown fields, and values of the wrong type or
+        out of its range.
         """
         check_json(data)
         try:
             return self._type(message_type).from_json(data).to_binary()
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             problem = " ".join(str(error).split())[:_MOST_CHARACTERS]
             raise InvalidInput("message", f"is not a {message_type} in JSON: {problem}") from None
 

@@ -32,6 +32,8 @@ def ambiguity(scope: Scope) -> Response | None:
         return _closing(505, f"HTTP/{scope['http_version']} is not supported; use HTTP/1.1")
     if b"content-length" in names and b"transfer-encoding" in names:
         return _closing(400, "content-length and transfer-encoding exclude each other")
+    if scope["http_version"] == "1.0" and b"transfer-encoding" in names:
+        return _closing(400, "HTTP/1.0 has no transfer-encoding; use HTTP/1.1")
     if not all(value.isascii() for _, value in scope["headers"]):
         return _closing(400, "a header is not ASCII")
     return None
@@ -50,21 +52,22 @@ def refusal(scope: Scope, streams: bool, allowed_origins: Collection[str]) -> Re
         problem = f"HTTP method {scope['method']} is not supported; use POST"
         return _refusal(405, "unimplemented", problem, {"allow": "POST"})
     known = (*(_STREAM if streams else _UNARY), *_WEB)
-    if _content_type(scope) not in known:
+    if content_type(scope) not in known:
         problem = f"content-type is not supported; use one of {', '.join(known)}"
         return _refusal(415, "unimplemented", problem, {"accept-post": ", ".join(known)})
     return None
 
 
-def _closing(status: int, message: str) -> Response:
-    return _refusal(status, "invalid_argument", message, {"connection": "close"})
-
-
-def _content_type(scope: Scope) -> str:
+def content_type(scope: Scope) -> str:
+    """Return the content-type in lower case and without parameters; empty if there is none."""
     for name, value in scope["headers"]:
         if name == b"content-type":
             return str(value.decode("latin-1").partition(";")[0].strip().lower())
     return ""
+
+
+def _closing(status: int, message: str) -> Response:
+    return _refusal(status, "invalid_argument", message, {"connection": "close"})
 
 
 def _refusal(

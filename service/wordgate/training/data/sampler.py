@@ -30,6 +30,26 @@ class Segment:
     restarted: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class SegmentLength:
+    """Distribution of the number of tokens per column and segment.
+
+    Normal around `mean`, or around half of it in `half_share` of the segments; at least 1. With a
+    `deviation` of 0 and a `half_share` of 0 it is always `mean`. Merity et al. 2017, section 5.
+    """
+
+    mean: int
+    deviation: float = 0.0
+    half_share: float = 0.0
+
+    def draw(self, random: np.random.Generator) -> int:
+        """Draw a length. A constant length draws nothing from `random`."""
+        if not self.deviation and not self.half_share:
+            return self.mean
+        mean = self.mean / 2 if random.random() < self.half_share else self.mean
+        return max(1, round(random.normal(mean, self.deviation)))
+
+
 @dataclass
 class _Place:
     """Position of a column: after `offset` tokens of a passage. `<eos>` follows the last token."""
@@ -52,7 +72,7 @@ class Sampler:
         files: Sequence[PieceFile],
         weights: Sequence[float],
         batch: int,
-        length: int,
+        length: SegmentLength,
         restart_share: float,
         seed: int,
         eos: int = 0,
@@ -75,8 +95,9 @@ class Sampler:
 
     def next_segment(self) -> Segment:
         """Return the next segment. The first one begins a new text in every column."""
+        length = self._length.draw(self._random)
         restarted = self._random.random(len(self._columns)) < self._restart_share
-        pieces = np.empty((self._length + 1, len(self._columns)), dtype=np.int64)
+        pieces = np.empty((length + 1, len(self._columns)), dtype=np.int64)
         for index, place in enumerate(self._columns):
             restarted[index] |= place.file < 0
             if place.file < 0:
@@ -84,7 +105,7 @@ class Sampler:
             elif restarted[index] and place.offset:
                 self._promised[place.file] -= len(self._rest(place))
                 self._draw(place)
-            pieces[:, index] = self._read(place)
+            pieces[:, index] = self._read(place, length)
         return Segment(pieces[:-1], pieces[1:], restarted)
 
     def state(self) -> dict[str, Any]:
@@ -103,10 +124,10 @@ class Sampler:
         self._promised = list(state["promised"])
         self._columns = [_Place(**place) for place in state["columns"]]
 
-    def _read(self, place: _Place) -> NDArray[np.int64]:
+    def _read(self, place: _Place, length: int) -> NDArray[np.int64]:
         """Return the last token that the column read, and the `length` tokens after it."""
         parts = [self._last(place)]
-        missing = self._length
+        missing = length
         while missing:
             tokens = self._rest(place)[:missing]
             parts.append(tokens)

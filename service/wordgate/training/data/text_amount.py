@@ -1,5 +1,6 @@
 """Assess whether a text is large enough: compare its size with what the recipe reads."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,7 +18,7 @@ def describe(text: TokenisedText, recipe: Recipe) -> Iterator[str]:
     words = _words(text, text.train)
     pieces = sum(len(file.pieces) for file in text.train)
     plan = recipe.training
-    read = plan.steps * plan.batch * plan.length
+    read = round(plan.steps * recipe.expected_pieces_per_step)
     times = read / max(pieces, 1)
     yield f"text: {words:,} words for training, {_words(text, text.held_out):,} held out"
     yield (
@@ -25,7 +26,7 @@ def describe(text: TokenisedText, recipe: Recipe) -> Iterator[str]:
         f"({_readings(times)})"
     )
     yield from _verdict(words, recipe)
-    steps_once = -(-pieces // (plan.batch * plan.length))
+    steps_once = math.ceil(pieces / recipe.expected_pieces_per_step)
     if times > MOST_READINGS:
         yield (
             f"training.steps is high: more than {MOST_READINGS} passes over a text lead to "

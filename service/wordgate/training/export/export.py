@@ -348,7 +348,7 @@ def _manifest(settings: Settings, material: _ExportInputs, draft: Path, version:
         files=_entries(draft),
         training={
             "steps": saved.step,
-            "pieces": saved.step * plan.batch * plan.length,
+            "pieces": round(saved.step * recipe.expected_pieces_per_step),
             "init_from": recipe.init_from or None,
             "torch": str(saved.about["torch"]),
             "seed": plan.seed,

@@ -12,6 +12,7 @@ from wordgate.evaluation.cloze import OWN_QUESTIONS
 from wordgate.training.recipe import Recipe
 
 _SHARE_ALIKE = ("BY-SA", "GFDL", "CDLA-Sharing", "GPL", "MPL")
+_OPTIMISERS = {"adamw": "AdamW", "sgd": "SGD"}
 
 
 def write(manifest: Manifest, recipe: Recipe) -> str:
@@ -104,7 +105,8 @@ def _training(manifest: Manifest, recipe: Recipe) -> str:
     return (
         "## Training\n\n"
         f"`wordgate train models/{manifest.name}/recipe.toml`: {_number(steps)} steps of "
-        f"{plan.batch} x {plan.length} tokens, AdamW at {plan.learning_rate:g}, "
+        f"{plan.batch} x {plan.length} tokens, "
+        f"{_OPTIMISERS[plan.optimiser]} at {plan.learning_rate:g}, "
         f"{recipe.text.unpunctuated_share:.0%} of the passages without punctuation, "
         f"{recipe.text.held_out_share:.1%} held out. Addresses and phone numbers are replaced "
         "with random ones.\n\n"

@@ -12,8 +12,16 @@ from torch import Tensor, nn
 
 from wordgate.training.model import adaptive_softmax_loss as output
 from wordgate.training.model.cells import GATES, recurrent_layer
+from wordgate.training.model.dropout import (
+    DropoutRates,
+    embedding_dropout,
+    locked_dropout,
+    weight_drop,
+)
 from wordgate.training.model.lstm import LayerWeights
 from wordgate.training.recipe import Cell
+
+_NO_DROPOUT = DropoutRates()
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,12 @@ class Network(nn.Module):
             self.cluster_bias[index] = cluster.sum().log()
             self.output_bias[first:end] = (cluster / cluster.sum()).log()
 
+    @torch.no_grad()
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Load the weights of another network of the same sizes."""
+        for name, parameter in self.named_parameters():
+            parameter.copy_(weights[name])
+
     def start(self, batch: int) -> State:
         """Return the zero state of `batch` columns, the start of a text."""
         shape = (self.sizes.layers, batch, self.sizes.width)
@@ -139,33 +153,34 @@ class Network(nn.Module):
         self,
         tokens: Tensor,
         state: State,
-        dropout: float = 0.0,
+        dropout: DropoutRates = _NO_DROPOUT,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, State]:
         """Read `tokens` int64 [time, batch], starting from `state`.
 
         Returns the top hidden values float32 [time, batch, width] and the new state, which is
-        detached. `dropout` is the dropout rate of the embeddings, between layers and of the top
-        values. The masks are drawn from `generator` and shared by all time steps (Gal & Ghahramani
-        2016).
+        detached. The masks of `dropout` are drawn from `generator`. Dropout of the top values is
+        left to the caller: activation regularisation needs them with and without.
         """
         products = self.products if self.training else self.embedding.dtype
         pieces, index = tokens.unique(return_inverse=True)
         values, self._table = _TiedRows.apply(self.embedding, pieces)  # type: ignore[no-untyped-call]
+        values = embedding_dropout(values, dropout.embedding, generator)
         where: Tensor | None = index
+        rate = dropout.input
         states = []
         for layer, hidden, cells in zip(self._layers(), *state, strict=True):
-            if dropout:
+            if rate:
                 values = values if where is None else nn.functional.embedding(where, values)
-                values, where = locked_dropout(values, dropout, generator), None
-            weights = LayerWeights(layer.input_weight, layer.hidden_weight, layer.bias)
+                values, where = locked_dropout(values, rate, generator), None
+            recurrent = weight_drop(layer.hidden_weight, dropout.recurrent, generator)
+            weights = LayerWeights(layer.input_weight, recurrent, layer.bias)
             read = recurrent_layer(
                 self.sizes.cell, values, hidden, cells, weights, index=where, products=products
             )
-            values, where = read.values, None
+            values, where, rate = read.values, None, dropout.layer
             states.append((read.hidden, read.cells))
-        top = locked_dropout(values, dropout, generator)
-        return top, State(*(torch.stack(part) for part in zip(*states, strict=True))).detach()
+        return values, State(*(torch.stack(part) for part in zip(*states, strict=True))).detach()
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return the summed negative log-likelihood in nats, a differentiable float32 scalar.
@@ -214,18 +229,3 @@ class _TiedRows(torch.autograd.Function):
     def backward(ctx: Any, row_grads: Tensor, table_grad: Tensor) -> tuple[Tensor, None]:
         (pieces,) = ctx.saved_tensors
         return table_grad.index_add_(0, pieces, row_grads), None
-
-
-def locked_dropout(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-    """Apply dropout with one mask [batch, width] for all steps of `values` [time, batch, width].
-
-    Kept values are scaled by 1 / (1 - share). The mask is drawn on the generator's device, so that
-    a run that resumes on another device draws the same masks. Gal & Ghahramani 2016, "A
-    theoretically grounded application of dropout in recurrent neural networks".
-    """
-    if not share:
-        return values
-    shape = (1, *values.shape[1:])
-    device = values.device if generator is None else generator.device
-    mask = torch.rand(shape, generator=generator, device=device) >= share
-    return values * (mask.to(values.device, values.dtype) / (1 - share))

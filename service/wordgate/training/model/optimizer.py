@@ -1,4 +1,7 @@
-"""AdamW with gradient clipping and a learning rate schedule that depends on the step only."""
+"""AdamW or SGD with gradient clipping and a learning rate schedule.
+
+The scheduled rate depends on the step only.
+"""
 
 import math
 from collections.abc import Iterable
@@ -7,6 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from wordgate.training.recipe import OptimiserKind
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Schedule:
 
 
 class Optimiser:
-    """AdamW (Loshchilov & Hutter 2019) with global gradient norm clipping.
+    """AdamW (Loshchilov & Hutter 2019) or plain SGD, with global gradient norm clipping.
 
     Weight decay applies to matrices only. Restoring a `state_dict` is exact to the bit.
     """
@@ -48,6 +53,7 @@ class Optimiser:
         weight_decay: float = 0.01,
         clip_norm: float = 1.0,
         betas: tuple[float, float] = (0.9, 0.99),
+        kind: OptimiserKind = "adamw",
     ) -> None:
         self.parameters = list(parameters)
         self.schedule = schedule
@@ -59,31 +65,37 @@ class Optimiser:
             {"params": matrices, "weight_decay": weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
-        self._adamw = torch.optim.AdamW(groups, lr=0.0, betas=betas, fused=True)
+        self._kind = kind
+        self._rule: torch.optim.Optimizer = (
+            torch.optim.AdamW(groups, lr=0.0, betas=betas, fused=True)
+            if kind == "adamw"
+            else torch.optim.SGD(groups, lr=0.0)
+        )
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
         return self.schedule.at(self.step_count)
 
-    def step(self) -> Tensor:
+    def step(self, scale: float = 1.0) -> Tensor:
         """Clip the gradients, update the parameters and clear the gradients.
 
-        Returns the global gradient norm before clipping, a scalar tensor.
+        `scale` multiplies the learning rate of this step. Returns the global gradient norm before
+        clipping, a scalar tensor.
         """
-        for group in self._adamw.param_groups:
-            group["lr"] = self.learning_rate
+        for group in self._rule.param_groups:
+            group["lr"] = self.learning_rate * scale
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
-        self._adamw.step()
-        self._adamw.zero_grad(set_to_none=True)
+        self._rule.step()
+        self._rule.zero_grad(set_to_none=True)
         self.step_count += 1
         return norm
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to resume exactly, except the parameters."""
-        return {"step_count": self.step_count, "adamw": self._adamw.state_dict()}
+        return {"step_count": self.step_count, self._kind: self._rule.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a `state_dict`."""
-        self._adamw.load_state_dict(state["adamw"])
+        self._rule.load_state_dict(state[self._kind])
         self.step_count = int(state["step_count"])

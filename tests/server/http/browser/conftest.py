@@ -16,9 +16,9 @@ from tests.server.http.browser.opening import opened
 from wordgate.client import Client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The browser. It ends with this package, since its event loop keeps others from running."""
+    """The browser. It ends with its file, since its event loop keeps others from running."""
     path = program("chromium", "Debian's package chromium")
     with sync_playwright() as driver:
         options = ["--no-sandbox", "--font-render-hinting=none"]

@@ -171,4 +171,6 @@ def test_a_token_is_asked_for_and_not_kept(browser: Browser, locked: RunningServ
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("alert")).to_contain_text("missing bearer token")
+    page.click("#tab-choose")
+    expect(dialog).to_be_visible()
     page.close()

@@ -179,6 +179,28 @@ def test_a_closing_mark_takes_the_place_of_the_space(page: Page) -> None:
     assert value(page) == "the sky."
 
 
+@pytest.mark.parametrize(
+    ("before", "word", "after"),
+    [
+        ("hello,", "you", "hello, you "),
+        ("the sky.", "You", "the sky. You "),
+        ("the (", "sky", "the (sky "),
+        ("at 3.", "5", "at 3.5 "),
+        ("sky,s", "see", "sky,see "),
+    ],
+)
+def test_a_word_after_a_closing_mark_brings_its_space(
+    page: Page, before: str, word: str, after: str
+) -> None:
+    """A word is not joined to the mark before it; numbers and words begun by hand are."""
+    answer = {"suggestions": [{"text": word, "probability": 0.5}], "prefix": "s" * (word == "see")}
+    page.route(PREDICT, lambda route: route.fulfill(json=answer))
+    write(page, before)
+    assert before + page.locator(".ghost").inner_text() == after[:-1]
+    page.keyboard.press("Tab")
+    assert value(page) == after
+
+
 def test_undo_takes_an_accepted_word_back(page: Page) -> None:
     """The browser's own undo knows accepted words."""
     page.route(PREDICT, words("sky"))

@@ -1,6 +1,7 @@
 // A text field that knows where its caret is on the screen, and shows grey text behind it.
 
 const CLOSING = /^[.,;:!?)\]}”’…%]/u;
+const BEFORE_SPACE = /[.,;:!?)\]}”…%]$/u;
 const UNSPACED_LANGUAGE = /^(zh|ja|th|lo|km|my|bo)\b/;
 const UNSPACED_TEXT =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Tibetan}，。、！？；：）」』]$/u;
@@ -76,8 +77,14 @@ export class Editor {
     this.field.focus();
   }
 
+  /** A space if the user has typed none between a closing mark and the next word, otherwise "". */
+  missingSpace(prefix, text) {
+    const isNext = !prefix && /^\p{L}/u.test(text) && !isUnspaced(text);
+    return isNext && BEFORE_SPACE.test(this.before) ? " " : "";
+  }
+
   /**
-   * Replace the typed beginning of a word, and add a space where the language has one.
+   * Replace the typed beginning of a word, and add the spaces that the language has.
    *
    * Return the number of keys that this saves, without the one that accepts.
    */
@@ -85,12 +92,13 @@ export class Editor {
     const end = this.field.selectionEnd;
     const takesSpace = !isUnspaced(text) && !CLOSING.test(this.after);
     const hasSpace = takesSpace && /^[^\S\n]/u.test(this.after);
-    this.#replace(end - prefix.length, end, takesSpace && !hasSpace ? `${text} ` : text);
+    const written = this.missingSpace(prefix, text) + text;
+    this.#replace(end - prefix.length, end, takesSpace && !hasSpace ? `${written} ` : written);
     const caret = this.field.selectionEnd;
     if (hasSpace) this.field.setSelectionRange(caret + 1, caret + 1);
     this.#addedSpace = takesSpace && !hasSpace ? caret - 1 : -1;
     this.#settle();
-    return Math.max(0, countCharacters(text) + Number(takesSpace) - countCharacters(prefix) - 1);
+    return Math.max(0, countCharacters(written) + Number(takesSpace) - countCharacters(prefix) - 1);
   }
 
   #listen() {

@@ -97,18 +97,26 @@ const views = {
 };
 let view = null;
 let model = null;
+let loading = null;
 
 function refresh() {
   showProblem(null);
   for (const each of Object.values(views)) if (each !== view) each.hide();
   if (model) view.show(model);
+  else tryModels();
+}
+
+/** Load the list of models; each change of the view tries again until it is there. */
+function tryModels() {
+  if (!loading) loading = loadModels(use).catch(showProblem).finally(() => (loading = null));
+}
+
+function use(chosen) {
+  model = chosen;
+  refresh();
 }
 
 startTabs((name) => {
   view = views[name];
   refresh();
 });
-loadModels((chosen) => {
-  model = chosen;
-  refresh();
-}).catch(showProblem);

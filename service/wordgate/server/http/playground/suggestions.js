@@ -101,7 +101,8 @@ export class SuggestionList {
   /** The part of a text that continues what is typed, or nothing. */
   #continuation(text) {
     const typed = text.slice(0, this.#prefix.length);
-    return typed.toLowerCase() === this.#prefix.toLowerCase() ? text.slice(typed.length) : "";
+    if (typed.toLowerCase() !== this.#prefix.toLowerCase()) return "";
+    return this.#editor.missingSpace(this.#prefix, text) + text.slice(typed.length);
   }
 
   #keyed(event) {
