@@ -18,7 +18,9 @@ from wordgate.protocol.prediction import (
     encode_predict_request,
     encode_prediction,
     encode_session_configuration,
+    encode_session_prediction,
 )
+from wordgate.text.edit_buffer import TextBuffer
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 shares = st.floats(0, 1)
@@ -75,3 +77,13 @@ def test_predictions_round_trip(
     assert decode_prediction(message) == result
     for suggestion in message.suggestions:
         assert suggestion.probability == pytest.approx(math.exp(suggestion.log_prob))
+
+
+def test_a_session_edit_has_the_space_before_its_word() -> None:
+    """After `thanks,` the edit inserts a space and the word, as `Accept` does."""
+    result = PredictionResult(
+        [Suggestion("that", -1.0, Kind.WORD)], "", True, 1, ModelVersion("en", "1", "int8")
+    )
+    [suggestion] = encode_session_prediction(1, TextBuffer().set("thanks,"), result).suggestions
+    assert suggestion.text == "that"
+    assert (suggestion.edit.start, suggestion.edit.end, suggestion.edit.text) == (7, 7, " that")

@@ -143,6 +143,28 @@ def test_no_space_comes_behind_a_word_that_takes_none(
     assert f"{done.before}|{done.text[done.cursor :]}" == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "word", "expected"),
+    [
+        ("thank you,", "that", "thank you, that "),
+        ("I am here.", "See you", "I am here. See you "),
+        ('she said "no"', "and", 'she said "no" and '),
+        ('she said "', "no", 'she said "no '),
+        ("see you (", "if", "see you (if "),
+        ("it is 3.", "5", "it is 3.5 "),
+        ("the U.", "S", "the U.S "),
+        ("well-", "known", "well-known "),
+        ("thank you", ",", "thank you, "),
+        ("thank you,\n", "that", "thank you,\nthat "),
+        ("好，", "我", "好，我"),
+        ("", "that", "that "),
+    ],
+)
+def test_an_accepted_word_has_a_space_before_it(text: str, word: str, expected: str) -> None:
+    """A space that the mark before the cursor needs is inserted, unless the user has typed it."""
+    assert TextBuffer().set(text).accept(0, word).text == expected
+
+
 def test_an_accepted_word_replaces_the_rest_of_the_word_behind_the_cursor() -> None:
     """Nothing of the old word stays, and the cursor moves past its space."""
     done = TextBuffer().set("see tomorow night").move(8).accept(4, "tomorrow", rest=3)

@@ -218,7 +218,8 @@ def encode_session_prediction(
     end = edited.position + length_of(behind, edited.unit)
     suggestions = [_suggestion(each) for each in answer.suggestions]
     for suggestion in suggestions:
-        edit = prediction_pb2.TextEdit(start=start, end=end, text=suggestion.text)
+        spaced = edited.missing_space(len(answer.prefix), suggestion.text) + suggestion.text
+        edit = prediction_pb2.TextEdit(start=start, end=end, text=spaced)
         suggestion.edit.CopyFrom(edit)
     return prediction_pb2.StreamPredictResponse(
         sequence=sequence,

@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from wordgate.errors import InvalidInput
-from wordgate.text.detokenization import is_closed_up, takes_space
-from wordgate.text.normalization import LINE_BREAKS, require_unicode
+from wordgate.text import words
+from wordgate.text.cooperative_steps import finish
+from wordgate.text.detokenization import is_closed_up, spacing, takes_space
+from wordgate.text.normalization import LINE_BREAKS, normalise, require_unicode
+
+_SPACING_CHARACTERS = 500
+"""Length of the text before a word that decides whether a space is missing before it."""
 
 
 class PositionUnit(Enum):
@@ -94,18 +99,27 @@ class TextBuffer:
         """Accept a suggested word.
 
         The word replaces the `typed` code points before the cursor and the `rest` of the word after
-        it. The cursor moves past the word and one space, which is inserted if it is not there yet.
-        No space is used in or before a script without spaces, before a closing mark, or inside an
-        address. The cursor stays on its line.
+        it. A space that is missing before it is inserted (`missing_space`). The cursor moves past
+        the word and one space, which is inserted if it is not there yet. No space is used in or
+        before a script without spaces, before a closing mark, or inside an address. The cursor
+        stays on its line.
         """
         end = self.cursor + rest
         after = self.text[end : end + 1]
-        written = self._replaced(self.cursor - typed, end, word)
+        spaced = self.missing_space(typed, word) + word
+        written = self._replaced(self.cursor - typed, end, spaced)
         if not takes_space(written.before) or (after and is_closed_up(after)):
             return written
         if after.isspace() and after not in LINE_BREAKS:
             return replace(written, cursor=written.cursor + 1)
         return written.insert(" ")
+
+    def missing_space(self, typed: int, word: str) -> str:
+        """Return a space if a word needs one after the mark before the cursor, or an empty text."""
+        before = self.before[-_SPACING_CHARACTERS:]
+        if typed or not before or before[-1].isspace():
+            return ""
+        return finish(spacing(before, words.split(normalise(word))[0]))
 
     def _replaced(self, start: int, end: int, text: str) -> "TextBuffer":
         written = self.text[:start] + text + self.text[end:]

@@ -375,9 +375,9 @@ class Suggestion(_message.Message):
     @_builtins.property
     def edit(self) -> Global___TextEdit:
         """Edit that accepting the suggestion makes in a session. It replaces the typed prefix, and the
-        rest of the word if the cursor is inside it (`tomo|row`). It excludes the space that `Accept`
-        inserts (none in scripts without spaces, before closing punctuation, or inside an address).
-        Unset outside sessions.
+        rest of the word if the cursor is inside it (`tomo|row`). It includes a space that is missing
+        before the word (after `thanks,`), but not the space that `Accept` appends (none in scripts
+        without spaces, before closing punctuation, or inside an address). Unset outside sessions.
         """
 
     def __init__(

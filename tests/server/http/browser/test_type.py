@@ -85,18 +85,19 @@ def test_enter_breaks_the_line_if_nothing_was_marked(page: Page) -> None:
     assert value(page) == "keys \n"
 
 
-def test_digits_choose_right_after_a_letter(page: Page) -> None:
-    """After a space a digit is text, unless Alt is held."""
+def test_a_digit_is_text_unless_a_choice_is_meant(page: Page) -> None:
+    """`mp3` can be typed. With Alt, or once an arrow key has marked a word, a digit chooses."""
     page.route(PREDICT, words("are", "were", "is"))
     write(page, "keys w")
     page.keyboard.press("2")
+    assert value(page) == "keys w2"
+    expect(page.locator("#suggestions")).to_be_visible()
+    page.keyboard.press("Alt+2")
     assert value(page) == "keys were "
     expect(page.locator("#suggestions")).to_be_visible()
-    page.keyboard.press("Alt+3")
-    assert value(page) == "keys were is "
-    expect(page.locator("#suggestions")).to_be_visible()
+    page.keyboard.press("ArrowDown")
     page.keyboard.press("3")
-    assert value(page) == "keys were is 3"
+    assert value(page) == "keys were is "
 
 
 def test_escape_hides_and_tab_then_leaves(page: Page) -> None:

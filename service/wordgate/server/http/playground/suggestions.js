@@ -136,10 +136,11 @@ export class SuggestionList {
     return actions[event.key] ?? null;
   }
 
-  /** Index that a digit key chooses: right after a letter, or with Alt. Otherwise null. */
+  /** Index that a digit key chooses: with Alt, after an arrow key, or in Chinese text. Or null. */
   #digitOf(event) {
     const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
-    const isMeant = event.altKey || (!event.shiftKey && /[\p{L}\p{M}]$/u.test(this.#editor.before));
+    const isChoosing = this.#hasMarked || isUnspaced(this.#editor.before);
+    const isMeant = event.altKey || (!event.shiftKey && isChoosing);
     return digit && isMeant && digit <= this.#shown.length ? digit - 1 : null;
   }
 
