@@ -1,4 +1,4 @@
-"""Parse the fields of a serialised protobuf message without generated classes.
+"""Parse and write the fields of a serialised protobuf message without generated classes.
 
 The server does not install the `onnx` package, but must check a graph before onnxruntime reads it.
 Wire format: https://protobuf.dev/programming-guides/encoding
@@ -106,6 +106,20 @@ def _value(message: memoryview, offset: int, kind: int) -> tuple[Value, int]:
     if after > len(message):
         raise ValueError("message ends within a field")
     return message[offset:after], after
+
+
+def bytes_field(number: int, content: bytes) -> bytes:
+    """Return a length-delimited field."""
+    return varint(number << 3 | BYTES) + varint(len(content)) + content
+
+
+def varint(number: int) -> bytes:
+    """Return a non-negative integer as a varint."""
+    groups = []
+    while number >= 0x80:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
 
 
 def _varint(message: memoryview, offset: int) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgate.bundle.protobuf_fields import bytes_field
+
 _GATES = ("i", "f", "g", "o")
-_BYTES = 2  # wire type of strings and messages
 _FLOAT_TENSOR = b"\x0a\x02\x08\x01"
 """`TypeProto.tensor_type` with `elem_type` FLOAT."""
 
@@ -28,10 +29,12 @@ def gate_names(layers: int) -> list[str]:
 def with_gate_outputs(step_graph: bytes, layers: int) -> bytes:
     """Return a serialised step graph whose outputs also include the gates of all layers."""
     outputs = [
-        _field(12, _field(1, name.encode("ascii")) + _field(2, _FLOAT_TENSOR))  # ValueInfoProto
+        bytes_field(
+            12, bytes_field(1, name.encode("ascii")) + bytes_field(2, _FLOAT_TENSOR)
+        )  # ValueInfoProto
         for name in gate_names(layers)
     ]
-    return step_graph + _field(7, b"".join(outputs))  # ModelProto.graph, GraphProto.output
+    return step_graph + bytes_field(7, b"".join(outputs))  # ModelProto.graph, GraphProto.output
 
 
 def activations(
@@ -48,16 +51,3 @@ def activations(
         found[:, index // len(_GATES), index % len(_GATES)] = values
     found[:, :, -1] = cells.reshape(rows, layers, width)
     return found
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """Return a length-delimited protobuf field."""
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    groups = []
-    while number >= 0x80:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*groups, number])

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from wordgate.bundle.protobuf_fields import bytes_field, varint
+
 SCORE = "/wordgate.v1.ScoringService/Score"
 RESCORE = "/wordgate.v1.ScoringService/Rescore"
 STREAM_RESCORE = "/wordgate.v1.ScoringService/StreamRescore"
@@ -55,7 +57,7 @@ class Load:
         """
         chosen = self.messages[number % len(self.messages)]
         numbered = chosen.replace(MARK.encode(), letters(number))
-        return numbered + b"\x08" + _varint(number + 1) if self.is_stream else numbered
+        return numbered + b"\x08" + varint(number + 1) if self.is_stream else numbered
 
 
 Made = Callable[[Random], Load]
@@ -66,15 +68,10 @@ def letters(number: int) -> bytes:
     return bytes(ord("a") + number // 26**place % 26 for place in range(len(MARK)))
 
 
-def _varint(number: int) -> bytes:
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
-
-
 def nested(*fields: int, content: bytes) -> bytes:
     """Return nested length-delimited fields."""
     for number in reversed(fields):
-        content = _varint(number << 3 | 2) + _varint(len(content)) + content
+        content = bytes_field(number, content)
     return content
 
 

@@ -105,7 +105,7 @@ def test_a_clue_that_is_not_in_the_text_is_named(page: Page) -> None:
 
 
 def test_the_clue_of_the_example_goes_with_its_words(page: Page) -> None:
-    """A user who writes a text of his own is not told that the example's clue is missing in it."""
+    """A user who writes a new text is not told that it lacks the clue of the example."""
     page.reload()
     expect(page.locator("#clue")).to_have_value("keys to the")
     page.fill("#sentence", "the dog ate the cake")
