@@ -113,6 +113,20 @@ def test_escape_hides_and_tab_then_leaves(page: Page) -> None:
     assert value(page) == "the "
 
 
+def test_tab_waits_for_the_first_suggestions_and_escape_cancels_them(page: Page) -> None:
+    """A key that comes before the answer neither leaves the field nor is caught in it."""
+    page.route(PREDICT, lambda route: None)  # never answered
+    page.focus("#text")
+    with page.expect_request(PREDICT):
+        page.keyboard.type("k")
+    page.keyboard.press("Tab")
+    expect(page.locator("#text")).to_be_focused()
+    with page.expect_event("requestfailed"):
+        page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(page.locator("#clear-text")).to_be_focused()
+
+
 def test_the_arrow_takes_all_that_is_grey(page: Page) -> None:
     """Grey text is the rest of the marked word, or of a phrase that begins with it."""
     page.route(PREDICT, words("forward", "for", "forward to", "for a"))

@@ -60,6 +60,8 @@ export function newestOnly(send, show, fail) {
     if (waiting) ask(waiting);
   }
 
+  ask.isPending = () => current !== null;
+
   /** Drop all requests. Their answers are not shown. */
   ask.cancel = () => {
     current?.abort();

@@ -12,6 +12,8 @@ export class SuggestionList {
   onAccepted = () => {};
   /** Called when the user hides the list. */
   onDismissed = () => {};
+  /** Whether newer suggestions are on their way. */
+  isAwaited = () => false;
 
   #editor;
   #box;
@@ -106,17 +108,19 @@ export class SuggestionList {
   }
 
   #keyed(event) {
-    if (!this.isOpen || event.isComposing || event.ctrlKey || event.metaKey) return;
-    const isOutdated = this.#editor.before !== this.#before;
-    const act = isOutdated ? this.#actionBeforeAnswer(event) : this.#actionOf(event);
+    if (event.isComposing || event.ctrlKey || event.metaKey) return;
+    const isCurrent = this.isOpen && this.#editor.before === this.#before;
+    if (!this.isOpen && !this.isAwaited()) return;
+    const act = isCurrent ? this.#actionOf(event) : this.#actionBeforeAnswer(event);
     if (!act) return;
     event.preventDefault();
     act();
   }
 
-  /** While newer suggestions are on their way, Tab does nothing rather than leave the field. */
+  /** While suggestions are on their way, Tab does nothing rather than leave the field. */
   #actionBeforeAnswer(event) {
-    return event.key === "Tab" && !event.shiftKey ? () => {} : null;
+    if (event.altKey || event.shiftKey) return null;
+    return { Tab: () => {}, Escape: () => this.#dismiss() }[event.key] ?? null;
   }
 
   #actionOf(event) {

@@ -83,6 +83,7 @@ export function startTyping(showProblem) {
     suggest();
   };
   editor.onLeft = hide;
+  list.isAwaited = ask.isPending;
   list.onDismissed = hide;
   list.onAccepted = (saved) => {
     keys.add(1, saved);
