@@ -14,7 +14,7 @@ from wordgate.scoring.scoring import tokenize_text
 
 SUGGESTIONS = 5
 
-_inference: Any = grpc.protos(f"{Path(__file__).parent.name}/inference.proto")
+_inference: Any = grpc.protos("inference.proto")
 
 
 @dataclass(frozen=True)

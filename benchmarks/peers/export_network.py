@@ -1,7 +1,7 @@
 """Export the bundled model's weights in float32, as a Wordgate bundle and for plain PyTorch.
 
 `python export_network.py FOLDER` writes `FOLDER/float32/NAME/VERSION`, a bundle of the bfloat16
-weights in `weights.safetensors`, and `FOLDER/torch`, the same weights for `network.py`. Run it in
+weights in `weights.safetensors`, and `FOLDER/plain`, the same weights for `network.py`. Run it in
 Wordgate's environment with the extra `train`.
 """
 
@@ -10,7 +10,10 @@ import shutil
 from pathlib import Path
 
 import click
+import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file
 
 from wordgate.bundle import bundle as bundles
@@ -35,16 +38,52 @@ ROOT = Path(__file__).parents[2]
 def main(folder: Path, model: Path) -> None:
     """Write the float32 network of MODEL to FOLDER."""
     manifest = bundles.read_manifest(model)
-    write_torch(model, manifest, folder / "torch")
+    write_plain(model, manifest, folder / "plain")
     write_bundle(model, manifest, folder / "float32" / manifest.name / str(manifest.version))
 
 
-def write_torch(model: Path, manifest: Manifest, folder: Path) -> None:
-    """Copy the weights and write the network's sizes."""
+def write_plain(model: Path, manifest: Manifest, folder: Path) -> None:
+    """Write the weights, the network's sizes, and its layers as a graph of `LSTM` operators."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(model / bundles.WEIGHTS_FILE, folder)
     sizes = manifest.network.model_dump(mode="json")
     (folder / "sizes.json").write_text(json.dumps(sizes), "utf-8")
+    layers = lstm_graph(_weights(model, manifest))
+    onnx.save(layers, folder / "lstm.onnx")
+
+
+def lstm_graph(weights: onnx_graphs.Weights) -> onnx.ModelProto:
+    """Build the graph: read [length, batch, width], length [batch]; hidden [length, batch, width].
+
+    The operator has its gates in the order i, o, f, g.
+    """
+    width, below = weights.width, "read"
+    order = np.concatenate([np.arange(width) + gate * width for gate in (0, 3, 1, 2)])
+    nodes, constants = [], [numpy_helper.from_array(np.array([1]), "direction")]
+    for layer, (matrix, bias) in enumerate(
+        zip(weights.layer_weights, weights.layer_biases, strict=True)
+    ):
+        rows = np.ascontiguousarray(matrix.T[order])
+        values = {
+            f"input_{layer}": rows[:, :width],
+            f"recurrent_{layer}": rows[:, width:],
+            f"bias_{layer}": np.concatenate([bias[order], np.zeros_like(bias)]),
+        }
+        constants += [numpy_helper.from_array(v[None].copy(), name) for name, v in values.items()]
+        above = "hidden" if layer == weights.layers - 1 else f"hidden_{layer}"
+        inputs = [below, *values, "length"]
+        nodes.append(helper.make_node("LSTM", inputs, [f"both_{layer}"], hidden_size=width))
+        nodes.append(helper.make_node("Squeeze", [f"both_{layer}", "direction"], [above]))
+        below = above
+    sizes = ["length", "batch", width]
+    inputs = [
+        helper.make_tensor_value_info("read", TensorProto.FLOAT, sizes),
+        helper.make_tensor_value_info("length", TensorProto.INT32, ["batch"]),
+    ]
+    output = helper.make_tensor_value_info("hidden", TensorProto.FLOAT, sizes)
+    graph = helper.make_graph(nodes, "lstm", inputs, [output], constants)
+    opsets = [helper.make_opsetid("", onnx_graphs.OPSET)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=onnx_graphs.IR_VERSION)
 
 
 def write_bundle(model: Path, manifest: Manifest, folder: Path) -> None:

@@ -8,10 +8,8 @@ from typing import Any
 from servers import Server
 from texts import Texts
 
-TOLERANCE = 1e-3
-"""Limit on the difference of log-probabilities (natural logarithms) between float32 servers."""
-
 EARLY_WORDS = 8
+"""Early predictions are after histories of up to 8 words."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class Measured:
     def compare(self, server: Server, answers: Answers, reference: Answers) -> None:
         """Record the difference from the reference. Raises `RuntimeError` if it is too large."""
         difference = answers.difference(reference)
-        if server.float32 and difference > TOLERANCE:
-            raise RuntimeError(f"{server.name}: answers differ by {difference}: another network")
+        if server.tolerance is not None and difference > server.tolerance:
+            raise RuntimeError(f"{server.name}: log-probabilities differ by {difference}")
         self.largest_difference.append(difference)
 
     def add_scoring(self, seconds: float, each: Sequence[float], texts: Texts) -> None:

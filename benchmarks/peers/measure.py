@@ -20,10 +20,13 @@ from figures import Answers, Measured
 from load import ask, in_flight
 from servers import (
     ADDRESS,
+    FLOAT32_TOLERANCE,
+    INT8_TOLERANCE,
     Server,
     Tuning,
     mlserver,
     mlserver_kenlm,
+    mlserver_transformer,
     running,
     triton,
     wordgate,
@@ -45,13 +48,15 @@ Path_ = click.Path(path_type=Path, exists=True)
 @click.option("--mlserver", "mlserver_python", type=Path_, help="Python with MLServer.")
 @click.option("--triton", "triton_python", type=Path_, help="Python with nvidia-pytriton.")
 @click.option("--kenlm", type=Path_, help="KenLM model, served by MLServer.")
+@click.option("--transformer", type=Path_, help="GGUF file, served by MLServer.")
 @click.option("--model", type=Path_, default=ROOT / "models/en/3", help="The int8 bundle.")
 @click.option("--input", "nbest", type=Path_, help="JSON lines of n-best lists.  [the sample]")
 @click.option("--utterances", type=int, default=32, show_default=True)
 @click.option("--messages", type=int, default=8, show_default=True)
 @click.option("--rounds", type=int, default=3, show_default=True)
 @click.option("--only", multiple=True, help="Name of a server to measure; may be repeated.")
-@click.option("--torch-threads", type=int, default=Tuning.torch_threads)
+@click.option("--threads", type=int, default=Tuning.threads)
+@click.option("--library", type=click.Choice(["torch", "onnxruntime"]), default=Tuning.library)
 @click.option("--mlserver-workers", type=int, default=Tuning.mlserver_workers)
 @click.option("--mlserver-batch", type=int, default=Tuning.mlserver_batch)
 @click.option("--mlserver-batch-seconds", type=float, default=Tuning.mlserver_batch_seconds)
@@ -60,6 +65,7 @@ def main(
     mlserver_python: Path | None,
     triton_python: Path | None,
     kenlm: Path | None,
+    transformer: Path | None,
     model: Path,
     nbest: Path | None,
     utterances: int,
@@ -73,17 +79,21 @@ def main(
     tokens, tuned = Tokens(float32), Tuning(**tuning)
     texts, warm_up = read_texts(nbest, utterances, messages)
     with tempfile.TemporaryDirectory() as name:
-        folder, torch = Path(name), (network / "torch").resolve()
+        folder, plain = Path(name), (network / "plain").resolve()
         servers = [
-            wordgate("wordgate float32", float32, tokens, float32=True),
-            wordgate("wordgate int8", model, tokens, float32=False),
+            wordgate("wordgate float32", float32, tokens, FLOAT32_TOLERANCE),
+            wordgate("wordgate int8", model, tokens, INT8_TOLERANCE),
         ]
         if mlserver_python:
-            servers.append(mlserver(mlserver_python, folder / "lstm", torch, tokens, tuned))
+            servers.append(mlserver(mlserver_python, folder / "lstm", plain, tokens, tuned))
         if triton_python:
-            servers.append(triton(triton_python, torch, tokens, tuned))
+            servers.append(triton(triton_python, plain, tokens, tuned))
         if mlserver_python and kenlm:
             servers.append(mlserver_kenlm(mlserver_python, folder / "kenlm", kenlm))
+        if mlserver_python and transformer:
+            servers.append(
+                mlserver_transformer(mlserver_python, folder / "transformer", transformer, tuned)
+            )
         chosen = [server for server in servers if not only or server.name in only]
         measured = asyncio.run(measure_all(chosen, texts, warm_up, rounds))
     summary = {name: figures.summary() for name, figures in measured.items()}
@@ -114,8 +124,9 @@ async def measure_all(
             with running(server):
                 async with grpc.aio.insecure_channel(ADDRESS) as channel:
                     answers = await answers_of(channel, server, warm_up)
-                    reference = reference or answers
-                    figures.compare(server, answers, reference)
+                    if server.tolerance is not None:
+                        reference = reference or answers
+                        figures.compare(server, answers, reference)
                     await time_scoring(channel, server, warm_up)
                     figures.add_scoring(*await time_scoring(channel, server, texts), texts)
                     if server.predicts:

@@ -1,7 +1,7 @@
-"""Models for MLServer: the network's scores and next tokens, and KenLM's scores.
+"""Models for MLServer: the network, an n-gram model (KenLM), and a small transformer (SmolLM2).
 
-A tensor element is a text's token ids as little-endian int32 in BYTES, so that adaptive batching
-can join requests with texts of different lengths. KenLM gets words separated by spaces.
+Elements of a tensor are BYTES, so that adaptive batching can join requests with texts of different
+lengths: for the network a text's token ids as little-endian int32, for the others the text.
 """
 
 import math
@@ -21,7 +21,7 @@ class _Network(MLModel):
         from network import Network
 
         extra = self.settings.parameters.extra
-        self.network = Network(Path(extra["folder"]), extra["threads"])
+        self.network = Network(Path(extra["folder"]), extra["threads"], extra["library"])
         return True
 
 
@@ -41,11 +41,7 @@ class Next(_Network):
         """Return the likeliest tokens after one history."""
         [history] = _texts(payload)
         found = self.network.next_tokens(np.frombuffer(history, "<i4"), NEXT_TOKENS)
-        tokens, log_probs = zip(*found, strict=True)
-        shape = (1, NEXT_TOKENS)
-        return _response(
-            self, [("token", "INT64", shape, tokens), ("log_prob", "FP64", shape, log_probs)]
-        )
+        return _next(self, found)
 
 
 class KenLm(MLModel):
@@ -64,9 +60,42 @@ class KenLm(MLModel):
         return _response(self, [("log_prob", "FP64", (len(sums), 1), sums)])
 
 
+class Transformer(MLModel):
+    """Scores candidates and predicts the next token with a causal transformer in float32."""
+
+    async def load(self) -> bool:
+        from transformer import Transformer as Model
+
+        extra = self.settings.parameters.extra
+        self.model = Model(Path(extra["file"]), extra["threads"])
+        return True
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        """Return the log-probabilities of all candidates of a batch."""
+        sums = self.model.score([text.decode() for text in _texts(payload)])
+        return _response(self, [("log_prob", "FP64", (len(sums), 1), sums)])
+
+
+class TransformerNext(Transformer):
+    """Predicts the next token after a complete history."""
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        """Return the likeliest tokens after one history."""
+        [history] = _texts(payload)
+        return _next(self, self.model.next_tokens(history.decode(), NEXT_TOKENS))
+
+
 def _texts(payload: InferenceRequest) -> list[bytes]:
     data: list[bytes] = payload.inputs[0].data.root
     return data
+
+
+def _next(model: MLModel, found: Sequence[tuple[int, float]]) -> InferenceResponse:
+    tokens, log_probs = zip(*found, strict=True)
+    shape = (1, NEXT_TOKENS)
+    return _response(
+        model, [("token", "INT64", shape, tokens), ("log_prob", "FP64", shape, log_probs)]
+    )
 
 
 def _response(

@@ -1,28 +1,36 @@
-"""The served network in plain PyTorch, scoring whole sequences: what the peers run.
+"""The served network in float32, scoring whole sequences: what the peers run.
 
-Needs only numpy, safetensors and torch. The output layer is an adaptive softmax, evaluated as
+Needs only numpy, onnxruntime, safetensors and torch. The layers are `torch.nn.LSTM` or a graph with
+onnxruntime's `LSTM` operator. The output layer is an adaptive softmax, evaluated as
 `torch.nn.AdaptiveLogSoftmaxWithLoss` does: all of the head, and of each cluster only the rows of
 targets in it (Grave et al. 2017).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 EOS = 0
 
 
-class Network:
-    """A float32 LSTM of the exported weights in `folder`, with `threads` threads per operator."""
+Layers = Callable[[Tensor, Tensor], Tensor]
+"""Maps read [length, batch, width] and lengths [batch] to hidden [length, batch, width]."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
+
+class Network:
+    """The exported network in `folder`.
+
+    `threads` per operator; `library` of the layers is `torch` or `onnxruntime`.
+    """
+
+    def __init__(self, folder: Path, threads: int, library: str) -> None:
         torch.set_num_threads(threads)
         weights = {
             name: value.float() for name, value in load_file(folder / "weights.safetensors").items()
@@ -34,27 +42,27 @@ class Network:
         self._bias = weights["output_bias"]
         self._head_rows = torch.cat([self._embedding[: self._head], weights["cluster_vectors"]])
         self._head_bias = torch.cat([self._bias[: self._head], weights["cluster_bias"]])
-        self._lstm = _lstm(weights, sizes["layers"], sizes["width"])
+        self._layers = (
+            torch_layers(weights, sizes["layers"], sizes["width"])
+            if library == "torch"
+            else onnxruntime_layers(folder / "lstm.onnx", threads)
+        )
 
     @torch.inference_mode()
     def score(self, candidates: Sequence[Sequence[int]]) -> list[float]:
         """Return the log-probability of each candidate's tokens and its `<eos>`, in one batch."""
         lengths = torch.tensor([len(candidate) + 1 for candidate in candidates])
-        padded = np.full((len(candidates), int(lengths.max()) + 1), EOS, np.int64)
-        for row, candidate in enumerate(candidates):
-            padded[row, 1 : len(candidate) + 1] = candidate
+        padded = np.full((int(lengths.max()) + 1, len(candidates)), EOS, np.int64)
+        for column, candidate in enumerate(candidates):
+            padded[1 : len(candidate) + 1, column] = candidate
         tokens = torch.from_numpy(padded)
-        read = _packed(self._embedding[tokens[:, :-1]], lengths)
-        hidden, _ = self._lstm(read)
-        log_probs = self._log_probs(hidden.data, _packed(tokens[:, 1:], lengths).data)
-        unpacked, _ = pad_packed_sequence(
-            PackedSequence(
-                log_probs.double(), read.batch_sizes, read.sorted_indices, read.unsorted_indices
-            ),
-            batch_first=True,
-        )
-        sums: list[float] = unpacked.sum(1).tolist()
-        return sums
+        hidden = self._layers(self._embedding[tokens[:-1]], lengths)
+        inside = torch.arange(len(hidden))[:, None] < lengths[None, :]
+        log_probs = self._log_probs(hidden[inside], tokens[1:][inside])
+        sums = torch.zeros(len(candidates), dtype=torch.float64)
+        sums.index_add_(0, inside.nonzero()[:, 1], log_probs.double())
+        values: list[float] = sums.tolist()
+        return values
 
     @torch.inference_mode()
     def next_tokens(self, history: Sequence[int], count: int) -> list[tuple[int, float]]:
@@ -62,9 +70,8 @@ class Network:
 
         A cluster is evaluated only if one of its tokens may be among them.
         """
-        tokens = torch.tensor([[EOS, *history]])
-        hidden, _ = self._lstm(self._embedding[tokens])
-        last = hidden[0, -1]
+        tokens = torch.tensor([EOS, *history])[:, None]
+        last = self._layers(self._embedding[tokens], torch.tensor([len(tokens)]))[-1, 0]
         head = torch.log_softmax(nn.functional.linear(last, self._head_rows, self._head_bias), 0)
         best = head[: self._head].topk(count)
         values, indices = best.values, best.indices
@@ -93,8 +100,9 @@ class Network:
         return log_probs
 
 
-def _lstm(weights: dict[str, Tensor], layers: int, width: int) -> nn.LSTM:
-    lstm = nn.LSTM(width, width, layers, batch_first=True)
+def torch_layers(weights: dict[str, Tensor], layers: int, width: int) -> Layers:
+    """Return `torch.nn.LSTM` with the weights."""
+    lstm = nn.LSTM(width, width, layers)
     state = {}
     for layer in range(layers):
         state[f"weight_ih_l{layer}"] = weights[f"layers.{layer}.input_weight"]
@@ -102,11 +110,21 @@ def _lstm(weights: dict[str, Tensor], layers: int, width: int) -> nn.LSTM:
         state[f"bias_ih_l{layer}"] = weights[f"layers.{layer}.bias"]
         state[f"bias_hh_l{layer}"] = torch.zeros_like(weights[f"layers.{layer}.bias"])
     lstm.load_state_dict(state)
-    return lstm.eval()
+    lstm.eval()
+    return lambda read, _: lstm(read)[0]
 
 
-def _packed(values: Tensor, lengths: Tensor) -> PackedSequence:
-    return pack_padded_sequence(values, lengths, batch_first=True, enforce_sorted=False)
+def onnxruntime_layers(graph: Path, threads: int) -> Layers:
+    """Return a session of the graph of `LSTM` operators."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def run(read: Tensor, lengths: Tensor) -> Tensor:
+        feed = {"read": read.numpy(), "length": lengths.to(torch.int32).numpy()}
+        return torch.from_numpy(session.run(["hidden"], feed)[0])
+
+    return run
 
 
 def _chosen(hidden: Tensor, rows: Tensor, bias: Tensor, targets: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,17 @@ from calls import Calls, InferenceCalls, Tokens, WordgateCalls
 HERE = Path(__file__).parent
 PORT = 50700
 ADDRESS = f"127.0.0.1:{PORT}"
+FLOAT32_TOLERANCE = 1e-3
+INT8_TOLERANCE = 3.0
+"""Between int8 and float32, for the sum over a candidate's tokens."""
 
 
 @dataclass(frozen=True)
 class Tuning:
     """How the peers use two cores."""
 
-    torch_threads: int = 2
+    threads: int = 2
+    library: str = "onnxruntime"
     mlserver_workers: int = 0
     mlserver_batch: int = 4
     mlserver_batch_seconds: float = 0.002
@@ -32,27 +36,27 @@ class Tuning:
 class Server:
     """A server to measure.
 
-    `float32`: it serves the float32 network, and its answers must agree. `predicts`: it predicts
-    the next word.
+    `tolerance`: how far its log-probabilities (natural logarithms) may be from those of the float32
+    network; None for another model. `predicts`: it predicts the next word.
     """
 
     name: str
     command: list[str]
     calls: Calls
-    float32: bool = True
+    tolerance: float | None = FLOAT32_TOLERANCE
     predicts: bool = True
 
 
-def wordgate(name: str, model: Path, tokens: Tokens, float32: bool) -> Server:
+def wordgate(name: str, model: Path, tokens: Tokens, tolerance: float) -> Server:
     """Return Wordgate with two engine threads."""
     command = [sys.executable, "-m", "wordgate.cli.main", "serve", "--model", str(model)]
     command += ["--listen", ADDRESS, "--metrics-listen", f"127.0.0.1:{PORT + 1}"]
-    return Server(name, [*command, "--engine-threads", "2"], WordgateCalls(tokens), float32)
+    return Server(name, [*command, "--engine-threads", "2"], WordgateCalls(tokens), tolerance)
 
 
 def mlserver(python: Path, folder: Path, network: Path, tokens: Tokens, tuning: Tuning) -> Server:
     """Return MLServer with the network. `folder` receives its settings."""
-    extra = {"folder": str(network), "threads": tuning.torch_threads}
+    extra = {"folder": str(network), "threads": tuning.threads, "library": tuning.library}
     batching = {
         "max_batch_size": tuning.mlserver_batch,
         "max_batch_time": tuning.mlserver_batch_seconds,
@@ -68,13 +72,24 @@ def mlserver_kenlm(python: Path, folder: Path, model: Path) -> Server:
     _write_model(folder, "score", "KenLm", {"file": str(model.resolve())}, {})
     _write_settings(folder, workers=0)
     command = _mlserver_command(python, folder)
-    return Server("kenlm", command, InferenceCalls(None), float32=False, predicts=False)
+    return Server("kenlm", command, InferenceCalls(None), tolerance=None, predicts=False)
+
+
+def mlserver_transformer(python: Path, folder: Path, file: Path, tuning: Tuning) -> Server:
+    """Return MLServer with a transformer of a GGUF file."""
+    extra = {"file": str(file.resolve()), "threads": tuning.threads}
+    _write_model(folder, "score", "Transformer", extra, {})
+    _write_model(folder, "next", "TransformerNext", extra, {})
+    _write_settings(folder, workers=0)
+    command = _mlserver_command(python, folder)
+    return Server("transformer", command, InferenceCalls(None), tolerance=None)
 
 
 def triton(python: Path, network: Path, tokens: Tokens, tuning: Tuning) -> Server:
     """Return Triton with the network."""
-    command = [str(python), str(HERE / "triton_server.py"), str(network), str(PORT)]
-    return Server("triton", [*command, str(tuning.torch_threads)], InferenceCalls(tokens))
+    program = str(HERE / "triton_server.py")
+    command = [str(python), program, str(network), str(PORT), str(tuning.threads), tuning.library]
+    return Server("triton", command, InferenceCalls(tokens))
 
 
 @contextmanager
@@ -136,8 +151,8 @@ def _write_model(
     folder: Path,
     name: str,
     model: str,
-    extra: dict[str, str | int] | dict[str, str],
-    batching: dict[str, float],
+    extra: Mapping[str, str | int],
+    batching: Mapping[str, float],
 ) -> None:
     settings = {
         "name": name,

@@ -33,8 +33,8 @@ class Texts:
 def read_texts(nbest: Path | None, utterances: int, messages: int) -> tuple[Texts, Texts]:
     """Return the texts to measure, and others to warm up with.
 
-    Without `nbest`, the lists are the sample in the package. Messages are made of the package's cloze
-    sentences.
+    Without `nbest`, the lists are the sample in the package. Messages are made of the
+    package's cloze sentences.
     Raises `click.UsageError` if no texts are left to warm up with.
     """
     source = raise_on_error(jsonl.read(nbest)) if nbest else n_best_sample()

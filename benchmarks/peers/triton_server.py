@@ -1,5 +1,6 @@
-"""Serve the network's scores and next tokens with Triton: `triton_server.py FOLDER PORT THREADS`.
+"""Serve the network's scores and next tokens with Triton.
 
+`python triton_server.py FOLDER PORT THREADS LIBRARY`
 Runs in an environment with nvidia-pytriton, which brings Triton with its Python backend. Elements
 of tensors are token ids, as in `mlserver_models`; the dynamic batcher joins requests.
 """
@@ -22,8 +23,8 @@ NEXT_TOKENS = 5
 
 def main() -> None:
     """Serve gRPC on a local port until the process is terminated."""
-    folder, port, threads = sys.argv[1:]
-    network = Network(Path(folder), int(threads))
+    folder, port, threads, library = sys.argv[1:]
+    network = Network(Path(folder), int(threads), library)
 
     @batch
     def score(tokens: NDArray[np.bytes_]) -> dict[str, NDArray[np.float64]]:
