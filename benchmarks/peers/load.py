@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 
 import grpc
+
 from calls import Call
 
 TIMEOUT_SECONDS = 120.0

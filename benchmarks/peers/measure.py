@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import grpc
+
 from calls import Call, Tokens
 from figures import Answers, Measured
 from load import ask, in_flight
@@ -22,6 +23,7 @@ from servers import (
     ADDRESS,
     FLOAT32_TOLERANCE,
     INT8_TOLERANCE,
+    Cores,
     Server,
     Tuning,
     mlserver,
@@ -35,6 +37,7 @@ from texts import Texts, read_texts
 
 ROOT = Path(__file__).parents[2]
 IN_FLIGHT = 16
+CORES = (Cores(copies=1, threads=2), Cores(copies=2, threads=1))
 START_SECONDS = 60.0
 CHECKED = 8
 """Number of utterances and of histories for which answers are compared."""
@@ -54,12 +57,10 @@ Path_ = click.Path(path_type=Path, exists=True)
 @click.option("--utterances", type=int, default=32, show_default=True)
 @click.option("--messages", type=int, default=8, show_default=True)
 @click.option("--rounds", type=int, default=3, show_default=True)
-@click.option("--only", multiple=True, help="Name of a server to measure; may be repeated.")
-@click.option("--threads", type=int, default=Tuning.threads)
+@click.option("--only", multiple=True, help="Beginning of the names of servers to measure.")
 @click.option("--library", type=click.Choice(["torch", "onnxruntime"]), default=Tuning.library)
-@click.option("--mlserver-workers", type=int, default=Tuning.mlserver_workers)
-@click.option("--mlserver-batch", type=int, default=Tuning.mlserver_batch)
-@click.option("--mlserver-batch-seconds", type=float, default=Tuning.mlserver_batch_seconds)
+@click.option("--batch", type=int, default=Tuning.batch, help="Requests that MLServer joins.")
+@click.option("--batch-seconds", type=float, default=Tuning.batch_seconds)
 def main(
     network: Path,
     mlserver_python: Path | None,
@@ -84,17 +85,18 @@ def main(
             wordgate("wordgate float32", float32, tokens, FLOAT32_TOLERANCE),
             wordgate("wordgate int8", model, tokens, INT8_TOLERANCE),
         ]
-        if mlserver_python:
-            servers.append(mlserver(mlserver_python, folder / "lstm", plain, tokens, tuned))
-        if triton_python:
-            servers.append(triton(triton_python, plain, tokens, tuned))
+        for cores in CORES:
+            if mlserver_python:
+                place = folder / str(cores)
+                servers.append(mlserver(mlserver_python, place, plain, tokens, tuned, cores))
+            if triton_python:
+                servers.append(triton(triton_python, plain, tokens, tuned, cores))
         if mlserver_python and kenlm:
             servers.append(mlserver_kenlm(mlserver_python, folder / "kenlm", kenlm))
         if mlserver_python and transformer:
-            servers.append(
-                mlserver_transformer(mlserver_python, folder / "transformer", transformer, tuned)
-            )
-        chosen = [server for server in servers if not only or server.name in only]
+            place = folder / "transformer"
+            servers.append(mlserver_transformer(mlserver_python, place, transformer, threads=2))
+        chosen = [each for each in servers if not only or each.name.startswith(tuple(only))]
         measured = asyncio.run(measure_all(chosen, texts, warm_up, rounds))
     summary = {name: figures.summary() for name, figures in measured.items()}
     conditions = {
@@ -105,7 +107,7 @@ def main(
         "rounds": rounds,
         "tuning": asdict(tuned),
     }
-    click.echo(json.dumps({"conditions": conditions, "servers": summary}, indent=1))
+    click.echo(json.dumps({"conditions": conditions, "servers": summary}))
 
 
 async def measure_all(

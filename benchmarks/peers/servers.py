@@ -23,13 +23,26 @@ INT8_TOLERANCE = 3.0
 
 @dataclass(frozen=True)
 class Tuning:
-    """How the peers use two cores."""
+    """How the peers run the network.
 
-    threads: int = 2
+    `batch` and `batch_seconds` limit the requests that MLServer joins, and how long it waits for
+    them.
+    """
+
     library: str = "onnxruntime"
-    mlserver_workers: int = 0
-    mlserver_batch: int = 4
-    mlserver_batch_seconds: float = 0.002
+    batch: int = 4
+    batch_seconds: float = 0.002
+
+
+@dataclass(frozen=True)
+class Cores:
+    """How the peers use the cores: copies of the network, and threads of each."""
+
+    copies: int
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.copies} x {self.threads}"
 
 
 @dataclass(frozen=True)
@@ -54,17 +67,20 @@ def wordgate(name: str, model: Path, tokens: Tokens, tolerance: float) -> Server
     return Server(name, [*command, "--engine-threads", "2"], WordgateCalls(tokens), tolerance)
 
 
-def mlserver(python: Path, folder: Path, network: Path, tokens: Tokens, tuning: Tuning) -> Server:
-    """Return MLServer with the network. `folder` receives its settings."""
-    extra = {"folder": str(network), "threads": tuning.threads, "library": tuning.library}
-    batching = {
-        "max_batch_size": tuning.mlserver_batch,
-        "max_batch_time": tuning.mlserver_batch_seconds,
-    }
+def mlserver(
+    python: Path, folder: Path, network: Path, tokens: Tokens, tuning: Tuning, cores: Cores
+) -> Server:
+    """Return MLServer with the network. `folder` receives its settings.
+
+    One copy runs in the server's process, more run in workers.
+    """
+    extra = {"folder": str(network), "threads": cores.threads, "library": tuning.library}
+    batching = {"max_batch_size": tuning.batch, "max_batch_time": tuning.batch_seconds}
     _write_model(folder, "score", "Score", extra, batching)
     _write_model(folder, "next", "Next", extra, {})
-    _write_settings(folder, tuning.mlserver_workers)
-    return Server("mlserver", _mlserver_command(python, folder), InferenceCalls(tokens))
+    _write_settings(folder, workers=cores.copies if cores.copies > 1 else 0)
+    command = _mlserver_command(python, folder)
+    return Server(f"mlserver {cores}", command, InferenceCalls(tokens))
 
 
 def mlserver_kenlm(python: Path, folder: Path, model: Path) -> Server:
@@ -75,9 +91,9 @@ def mlserver_kenlm(python: Path, folder: Path, model: Path) -> Server:
     return Server("kenlm", command, InferenceCalls(None), tolerance=None, predicts=False)
 
 
-def mlserver_transformer(python: Path, folder: Path, file: Path, tuning: Tuning) -> Server:
+def mlserver_transformer(python: Path, folder: Path, file: Path, threads: int) -> Server:
     """Return MLServer with a transformer of a GGUF file."""
-    extra = {"file": str(file.resolve()), "threads": tuning.threads}
+    extra = {"file": str(file.resolve()), "threads": threads}
     _write_model(folder, "score", "Transformer", extra, {})
     _write_model(folder, "next", "TransformerNext", extra, {})
     _write_settings(folder, workers=0)
@@ -85,11 +101,12 @@ def mlserver_transformer(python: Path, folder: Path, file: Path, tuning: Tuning)
     return Server("transformer", command, InferenceCalls(None), tolerance=None)
 
 
-def triton(python: Path, network: Path, tokens: Tokens, tuning: Tuning) -> Server:
+def triton(python: Path, network: Path, tokens: Tokens, tuning: Tuning, cores: Cores) -> Server:
     """Return Triton with the network."""
     program = str(HERE / "triton_server.py")
-    command = [str(python), program, str(network), str(PORT), str(tuning.threads), tuning.library]
-    return Server("triton", command, InferenceCalls(tokens))
+    command = [str(python), program, str(network), str(PORT), tuning.library]
+    command += [str(cores.copies), str(cores.threads)]
+    return Server(f"triton {cores}", command, InferenceCalls(tokens))
 
 
 @contextmanager
