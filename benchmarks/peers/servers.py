@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 from calls import Calls, InferenceCalls, Tokens, WordgateCalls
 
 HERE = Path(__file__).parent
 PORT = 50700
 ADDRESS = f"127.0.0.1:{PORT}"
+END_SECONDS = 60.0
 FLOAT32_TOLERANCE = 1e-3
 INT8_TOLERANCE = 3.0
 """Between int8 and float32, for the sum over a candidate's tokens."""
@@ -113,8 +116,9 @@ def triton(python: Path, network: Path, tokens: Tokens, tuning: Tuning, cores: C
 def running(server: Server) -> Iterator[None]:
     """Run a server in a process group of its own; end the group afterwards.
 
-    Raises `RuntimeError` with the end of its log if it fails.
+    An exception of the block gets a note with the end of the server's log.
     """
+    _wait_for_ports()
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         process = subprocess.Popen(
             server.command,
@@ -139,10 +143,26 @@ def _python_path(server: Server) -> str:
     return os.environ.get("PYTHONPATH", "") if own else str(HERE)
 
 
+def _wait_for_ports() -> None:
+    """Wait until the last server has released its ports. Raises `OSError` after a minute."""
+    until = monotonic() + END_SECONDS
+    for port in range(PORT, PORT + 3):
+        while True:
+            with socket.socket() as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    tried.bind(("127.0.0.1", port))
+                    break
+                except OSError:
+                    if monotonic() > until:
+                        raise
+            sleep(0.1)
+
+
 def _end(process: "subprocess.Popen[bytes]") -> None:
     os.killpg(process.pid, signal.SIGTERM)
     try:
-        process.wait(15)
+        process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

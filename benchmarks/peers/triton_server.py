@@ -6,6 +6,7 @@ Runs in an environment with nvidia-pytriton, which brings Triton with its Python
 of tensors are token ids, as in `mlserver_models`; the dynamic batcher joins requests.
 """
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ Inference = Callable[..., Any]
 
 def main() -> None:
     """Serve gRPC on a local port until the process is terminated."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that Triton is stopped, too
     folder, port, library, copies, threads = sys.argv[1:]
     networks = [Network(Path(folder), int(threads), library) for _ in range(int(copies))]
     tokens = Tensor(name="tokens", dtype=bytes, shape=(1,))
