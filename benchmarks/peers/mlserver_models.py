@@ -67,7 +67,7 @@ class Transformer(MLModel):
         from transformer import Transformer as Model
 
         extra = self.settings.parameters.extra
-        self.model = Model(Path(extra["file"]), extra["threads"])
+        self.model = Model(Path(extra["folder"]), extra["threads"])
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
