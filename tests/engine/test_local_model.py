@@ -6,7 +6,7 @@ import pytest
 from tests.bundles import rewrite_manifest, write_bundle
 
 import wordgate
-from wordgate.bundle.bundled_model import bundled_model_path, latest_version
+from wordgate.bundle.bundled_model import bundled_model_path, bundled_model_paths, latest_version
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, predict
 from wordgate.engine.local_model import LocalModel
@@ -103,8 +103,11 @@ def test_the_bundled_model_is_the_latest_int8_version(
     write_bundle(models, name="en", version=1, layers=1, width=8)
     write_bundle(models, name="en", version=2, layers=1, width=8, precision="float32")
     assert bundled_model_path() == models / "en" / "1"
-    write_bundle(package / "models", name="en", version=1, layers=1, width=8)
-    assert bundled_model_path() == package / "models" / "en" / "1"
+    for name in ("zh", "en", "mine"):
+        write_bundle(package / "models", name=name, version=1, layers=1, width=8)
+    both = [package / "models" / name / "1" for name in ("en", "zh")]
+    assert bundled_model_paths() == both
+    assert bundled_model_path() == both[0]
 
 
 def test_results_do_not_depend_on_the_cache(local: LocalModel) -> None:

@@ -1,20 +1,25 @@
-"""Locate the bundled model: inside the package in a wheel, at the root of a checkout."""
+"""Locate the bundled models: inside the package in a wheel, at the root of a checkout."""
 
 from pathlib import Path
 
 import wordgate
 from wordgate.bundle.bundle import MANIFEST_FILE, find_versions
-from wordgate.bundle.newest_int8 import newest_int8
+from wordgate.bundle.newest_int8 import bundled_in
 from wordgate.errors import InvalidConfiguration
-
-SHIPPED_NAME = "en"
 
 
 def bundled_model_path() -> Path:
-    """Return the latest bundled int8 model. Raises `InvalidConfiguration` if there is none."""
+    """Return the default bundled model. Raises the error of `bundled_model_paths`."""
+    return bundled_model_paths()[0]
+
+
+def bundled_model_paths() -> list[Path]:
+    """Return the latest int8 version of each bundled model, the default one first.
+
+    Raises `InvalidConfiguration` if there is none.
+    """
     for folder in _own_folders():
-        found = newest_int8(folder / SHIPPED_NAME)
-        if found is not None:
+        if found := bundled_in(folder):
             return found
     raise InvalidConfiguration("model", "no model is bundled with this installation; set --model")
 

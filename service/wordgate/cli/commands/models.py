@@ -13,7 +13,7 @@ from rich.table import Table
 
 from wordgate.bundle import bundle as bundles
 from wordgate.bundle.bundle_files import read_manifest_bytes
-from wordgate.bundle.bundled_model import bundled_model_path, latest_version, resolve_bundle
+from wordgate.bundle.bundled_model import bundled_model_paths, latest_version, resolve_bundle
 from wordgate.cli.command import Group
 from wordgate.cli.options.model import json_option
 from wordgate.cli.options.server import ServerConnection, server_options
@@ -34,7 +34,7 @@ def models() -> None:
 @server_options
 @json_option
 def list_models(model: Path | None, server: ServerConnection | None, as_json: bool) -> None:
-    """List the versions published in FOLDER (default: the bundled model) or served by a server."""
+    """List the versions published in FOLDER (default: the bundled models) or served by a server."""
     if model is not None and server is not None:
         raise click.UsageError("FOLDER, --server: mutually exclusive; use one of them")
     listed = _served(server) if server else _published(model)
@@ -99,7 +99,7 @@ def verify(model: Path | None, as_json: bool) -> None:
 def _published(folder: Path | None) -> list[dict[str, Any]]:
     if folder:
         latest_version(folder)  # raises if the folder contains no version
-    places = bundles.find_versions(folder) if folder else iter([bundled_model_path()])
+    places = bundles.find_versions(folder) if folder else iter(bundled_model_paths())
     manifests = [bundles.read_manifest(place) for place in places]
     return [
         {
