@@ -56,7 +56,8 @@ def list_models(model: Path | None, server: ServerConnection | None, as_json: bo
 def inspect(model: str | None, card: bool, server: ServerConnection | None, as_json: bool) -> None:
     """Show a model's properties and quality figures.
 
-    MODEL is a folder (default: the bundled model), or with --server a name such as `en` or `en@3`.
+    MODEL is a folder or the name of a bundled model (default: en); with --server, a name such as
+    `en` or `en@3`.
     """
     if card:
         if server:
@@ -81,7 +82,7 @@ def inspect(model: str | None, card: bool, server: ServerConnection | None, as_j
 def verify(model: Path | None, as_json: bool) -> None:
     """Check every file of a model, and its answers to the bundle's smoke test.
 
-    FOLDER is a bundle, or a folder of versions (default: the bundled model).
+    FOLDER is a bundle, a folder of versions, or the name of a bundled model (default: en).
     """
     place = resolve_bundle(model)
     bundle = open_model(place).bundle
