@@ -38,7 +38,7 @@ from texts import Texts, read_texts
 ROOT = Path(__file__).parents[2]
 IN_FLIGHT = 16
 CORES = (Cores(copies=1, threads=2), Cores(copies=2, threads=1))
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 CHECKED = 8
 """Number of utterances and of histories for which answers are compared."""
 
@@ -51,7 +51,7 @@ Path_ = click.Path(path_type=Path, exists=True)
 @click.option("--mlserver", "mlserver_python", type=Path_, help="Python with MLServer.")
 @click.option("--triton", "triton_python", type=Path_, help="Python with nvidia-pytriton.")
 @click.option("--kenlm", type=Path_, help="KenLM model, served by MLServer.")
-@click.option("--transformer", type=Path_, help="Folder of transformer.py, served by MLServer.")
+@click.option("--transformer", type=Path_, help="GGUF file, served by MLServer.")
 @click.option("--model", type=Path_, default=ROOT / "models/en/3", help="The int8 bundle.")
 @click.option("--input", "nbest", type=Path_, help="JSON lines of n-best lists.  [the sample]")
 @click.option("--utterances", type=int, default=32, show_default=True)

@@ -64,10 +64,10 @@ class Transformer(MLModel):
     """Scores candidates and predicts the next token with a causal transformer in float32."""
 
     async def load(self) -> bool:
-        from transformer import Transformer as Model
+        from transformer import loaded
 
         extra = self.settings.parameters.extra
-        self.model = Model(Path(extra["folder"]), extra["threads"])
+        self.model = loaded(Path(extra["file"]), extra["threads"])
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:

@@ -94,9 +94,9 @@ def mlserver_kenlm(python: Path, folder: Path, model: Path) -> Server:
     return Server("kenlm", command, InferenceCalls(None), tolerance=None, predicts=False)
 
 
-def mlserver_transformer(python: Path, folder: Path, model: Path, threads: int) -> Server:
-    """Return MLServer with a transformer."""
-    extra = {"folder": str(model.resolve()), "threads": threads}
+def mlserver_transformer(python: Path, folder: Path, file: Path, threads: int) -> Server:
+    """Return MLServer with a transformer of a GGUF file."""
+    extra = {"file": str(file.resolve()), "threads": threads}
     _write_model(folder, "score", "Transformer", extra, {})
     _write_model(folder, "next", "TransformerNext", extra, {})
     _write_settings(folder, workers=0)

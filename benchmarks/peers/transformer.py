@@ -1,23 +1,29 @@
-"""A causal transformer in float32 with PyTorch: `python transformer.py FILE.gguf FOLDER`.
+"""A causal transformer from a GGUF file, in float32 with PyTorch."""
 
-The command dequantises the weights of a GGUF file into FOLDER, from which the server loads them.
-"""
-
-import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
-class Transformer:
-    """The model in `folder`; `threads` per operator."""
+@cache
+def loaded(file: Path, threads: int) -> "Transformer":
+    """Return the transformer of a file, loaded once per process."""
+    return Transformer(file, threads)
 
-    def __init__(self, folder: Path, threads: int) -> None:
+
+class Transformer:
+    """The model of a GGUF file, whose weights are dequantised; `threads` per operator."""
+
+    def __init__(self, file: Path, threads: int) -> None:
         torch.set_num_threads(threads)
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        folder, name = str(file.parent), file.name
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+        self._model = AutoModelForCausalLM.from_pretrained(
+            folder, gguf_file=name, dtype=torch.float32
+        ).eval()
 
     @torch.inference_mode()
     def score(self, texts: Sequence[str]) -> list[float]:
@@ -48,14 +54,3 @@ class Transformer:
     def _encode(self, text: str) -> list[int]:
         tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return tokens
-
-
-def main() -> None:
-    """Convert a GGUF file to a folder."""
-    file, target = Path(sys.argv[1]), sys.argv[2]
-    for kind in (AutoTokenizer, AutoModelForCausalLM):
-        kind.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
-
-
-if __name__ == "__main__":
-    main()
