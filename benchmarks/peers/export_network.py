@@ -59,7 +59,8 @@ def lstm_graph(weights: onnx_graphs.Weights) -> onnx.ModelProto:
     """
     width, below = weights.width, "read"
     order = np.concatenate([np.arange(width) + gate * width for gate in (0, 3, 1, 2)])
-    nodes, constants = [], [numpy_helper.from_array(np.array([1]), "direction")]
+    nodes: list[onnx.NodeProto] = []
+    constants = [numpy_helper.from_array(np.array([1]), "direction")]
     for layer, (matrix, bias) in enumerate(
         zip(weights.layer_weights, weights.layer_biases, strict=True)
     ):
@@ -71,8 +72,8 @@ def lstm_graph(weights: onnx_graphs.Weights) -> onnx.ModelProto:
         }
         constants += [numpy_helper.from_array(v[None].copy(), name) for name, v in values.items()]
         above = "hidden" if layer == weights.layers - 1 else f"hidden_{layer}"
-        inputs = [below, *values, "length"]
-        nodes.append(helper.make_node("LSTM", inputs, [f"both_{layer}"], hidden_size=width))
+        named = [below, *values, "length"]
+        nodes.append(helper.make_node("LSTM", named, [f"both_{layer}"], hidden_size=width))
         nodes.append(helper.make_node("Squeeze", [f"both_{layer}", "direction"], [above]))
         below = above
     sizes = ["length", "batch", width]
