@@ -76,7 +76,7 @@ def lstm_graph(weights: onnx_graphs.Weights) -> onnx.ModelProto:
         nodes.append(helper.make_node("LSTM", named, [f"both_{layer}"], hidden_size=width))
         nodes.append(helper.make_node("Squeeze", [f"both_{layer}", "direction"], [above]))
         below = above
-    sizes = ["length", "batch", width]
+    sizes: list[str | int] = ["length", "batch", width]
     inputs = [
         helper.make_tensor_value_info("read", TensorProto.FLOAT, sizes),
         helper.make_tensor_value_info("length", TensorProto.INT32, ["batch"]),

@@ -34,5 +34,5 @@ async def in_flight(
 
 async def ask(channel: grpc.aio.Channel, call: Call) -> Any:
     """Make a call and return its response. Raises `grpc.aio.AioRpcError`."""
-    method = channel.unary_unary(call.method, response_deserializer=call.parse)
+    method: Any = channel.unary_unary(call.method, response_deserializer=call.parse)
     return await method(call.request, timeout=TIMEOUT_SECONDS)

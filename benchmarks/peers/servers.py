@@ -77,7 +77,11 @@ def mlserver(
 
     One copy runs in the server's process, more run in workers.
     """
-    extra = {"folder": str(network), "threads": cores.threads, "library": tuning.library}
+    extra: dict[str, str | int] = {
+        "folder": str(network),
+        "threads": cores.threads,
+        "library": tuning.library,
+    }
     batching = {"max_batch_size": tuning.batch, "max_batch_time": tuning.batch_seconds}
     _write_model(folder, "score", "Score", extra, batching)
     _write_model(folder, "next", "Next", extra, {})
@@ -96,7 +100,7 @@ def mlserver_kenlm(python: Path, folder: Path, model: Path) -> Server:
 
 def mlserver_transformer(python: Path, folder: Path, file: Path, threads: int) -> Server:
     """Return MLServer with a transformer of a GGUF file."""
-    extra = {"file": str(file.resolve()), "threads": threads}
+    extra: dict[str, str | int] = {"file": str(file.resolve()), "threads": threads}
     _write_model(folder, "score", "Transformer", extra, {})
     _write_model(folder, "next", "TransformerNext", extra, {})
     _write_settings(folder, workers=0)
