@@ -5,12 +5,13 @@ give the same model.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wordgate.bundle.manifest import NAME_PATTERN
 from wordgate.errors import InvalidFile, InvalidRecipe
@@ -29,7 +30,14 @@ ones are not registered, and this rejects names such as `English`."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Cell = Literal["lstm", "gru", "rnn"]
+Precision = Literal["auto", "bfloat16", "float32"]
 OptimiserKind = Literal["adamw", "sgd"]
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch("cpu|cuda(:[0-9]{1,3})?", name):
+        raise ValueError('must be "cpu", "cuda" or, with the number of a GPU, "cuda:1"')
+    return name
 
 
 class Section(BaseModel):
@@ -135,9 +143,11 @@ class Training(Section):
     clip_norm: Positive = 1.0
     restart_share: Share = 0.08
     """Share of segments that begin a new text: the state is zeroed and `<eos>` is read."""
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Precision of the matrix products; weights and sums are float32."""
-    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Precision = "auto"
+    """Precision of the matrix products; weights and sums are float32. "auto" is bfloat16 on
+    hardware that multiplies it, else float32."""
+    device: Annotated[str, AfterValidator(_device)] = "cpu"
+    """The processor ("cpu") or a GPU: "cuda", or by number "cuda:1"."""
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
     threads: Annotated[int, Field(ge=0, le=1024)] = 2
     """Threads per step; 0 uses all processors. The number affects the last bits of the result."""
@@ -207,10 +217,10 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _cell_fits(self) -> Self:
         cell = self.network.cell
-        if cell != "lstm" and self.training.precision != "float32":
+        if cell != "lstm" and self.training.precision == "bfloat16":
             raise ValueError(
                 f'network.cell = "{cell}" trains in float32 only; set training.precision = '
-                '"float32"'
+                '"auto" or "float32"'
             )
         if cell != "lstm" and self.init_from:
             raise ValueError(

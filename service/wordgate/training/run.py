@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich.console import Console
 
 from wordgate.errors import TrainingError
 from wordgate.lm.tokenizer import Tokenizer
@@ -22,9 +23,13 @@ from wordgate.training import resume
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data import passages, text_amount, token_cache
 from wordgate.training.data.token_cache import Report, Source
+from wordgate.training.devices import find_device
+from wordgate.training.distributed import Ranks, joined
 from wordgate.training.loop import Loop, Outcome
+from wordgate.training.precision import ProductPrecision
 from wordgate.training.progress import Progress
 from wordgate.training.recipe import Recipe
+from wordgate.training.torchrun import Place, find_place
 from wordgate.training.trainer import Trainer
 
 
@@ -40,35 +45,68 @@ class Settings:
 
 
 def train(path: Path, settings: Settings) -> Outcome:
-    """Train with the recipe at `path`, resuming from the run's last checkpoint if there is one."""
+    """Train with the recipe at `path`, resuming from the run's last checkpoint if there is one.
+
+    Started by torchrun, the processes share the work; the first one writes the run's files.
+    """
     recipe = recipes.load(path)
-    _prepare_torch(recipe)
-    with _locked(settings.folder):
+    place = find_place()
+    Ranks(place.rank, place.size).columns(recipe.training.batch)
+    device = _prepare_torch(recipe, place)
+    with joined(place, device) as ranks, _locked(settings.folder, ranks):
         saved = _last_checkpoint(recipe, settings)
         step = saved.step if saved else 0
-        with Progress(recipe.training.steps, step) as progress:
-            trainer = _make_trainer(recipe, path, settings, saved, progress.say)
-            _prepare_run_dir(path, settings, trainer)
-            _announce(recipe, trainer, progress)
+        _refuse_other_checkpoint(step, settings, ranks)
+        console = None if ranks.is_first else Console(quiet=True)
+        with Progress(recipe.training.steps, step, console) as progress:
+            with ranks.first_before_others():
+                trainer = _make_trainer(recipe, path, settings, saved, progress.say, ranks)
+            if ranks.is_first:
+                _prepare_run_dir(path, settings, trainer)
+            _announce(recipe, trainer, progress, saved, ranks)
             held_out = saved.about["held_out"] if saved else {}
-            return Loop(trainer, settings.folder, progress, held_out).run(settings.max_minutes)
+            loop = Loop(trainer, settings.folder, progress, held_out, ranks)
+            return loop.run(settings.max_minutes)
 
 
-def _announce(recipe: Recipe, trainer: Trainer, progress: Progress) -> None:
+def _announce(
+    recipe: Recipe,
+    trainer: Trainer,
+    progress: Progress,
+    saved: Checkpoint | None,
+    ranks: Ranks,
+) -> None:
+    if ranks.size > 1:
+        columns = recipe.training.batch // ranks.size
+        progress.say(f"{ranks.size} processes with {columns} columns of the batch each")
     if not trainer.can_measure:
         progress.say(
             f"no passage is held out (text.held_out_share is {recipe.text.held_out_share:g}): "
             "no evaluation during training, and wordgate export will fail"
         )
+    _announce_precision(trainer.precision, progress, saved)
     for line in text_amount.describe(trainer.text, recipe):
         progress.say(line)
     progress.say(f"{'resuming after' if trainer.step else 'starting at'} step {trainer.step}")
     progress.begin()
 
 
+def _announce_precision(
+    precision: ProductPrecision, progress: Progress, saved: Checkpoint | None
+) -> None:
+    before = saved.about.get("precision", precision.name) if saved else precision.name
+    changed = f" (the run began in {before})" if before != precision.name else ""
+    progress.say(f"matrix products in {precision.name}{changed}: {precision.reason}")
+    if precision.warning:
+        progress.say(f"warning: {precision.warning}")
+
+
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock a run's folder against other processes. The lock is released if the process dies."""
+def _locked(folder: Path, ranks: Ranks) -> Iterator[None]:
+    """Lock a run's folder against other runs. The lock is released if the process dies."""
+    if not ranks.is_first:
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         try:
@@ -78,12 +116,12 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _prepare_torch(recipe: Recipe) -> None:
+def _prepare_torch(recipe: Recipe, place: Place) -> torch.device:
+    """Set the number of threads and return the device of this process."""
     plan = recipe.training
-    if plan.device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError('training.device is "cuda", but torch finds no CUDA device')
     if plan.threads:
         torch.set_num_threads(plan.threads)
+    return find_device(plan.device, place.local_rank)
 
 
 def _last_checkpoint(recipe: Recipe, settings: Settings) -> Checkpoint | None:
@@ -95,8 +133,23 @@ def _last_checkpoint(recipe: Recipe, settings: Settings) -> Checkpoint | None:
     return saved
 
 
+def _refuse_other_checkpoint(step: int, settings: Settings, ranks: Ranks) -> None:
+    """Raise `TrainingError` if this rank resumes after another step than the first one."""
+    first = ranks.from_first(lambda: step)
+    if step != first:
+        raise TrainingError(
+            f"{settings.folder} has the checkpoint of step {step} here, that of step {first} on "
+            "the first process's machine; use a --run-directory that all machines share"
+        )
+
+
 def _make_trainer(
-    recipe: Recipe, path: Path, settings: Settings, saved: Checkpoint | None, report: Report
+    recipe: Recipe,
+    path: Path,
+    settings: Settings,
+    saved: Checkpoint | None,
+    report: Report,
+    ranks: Ranks,
 ) -> Trainer:
     sources = sources_of(recipe, path, settings.text_folder)
     rules = rules_of(recipe, path)
@@ -110,7 +163,7 @@ def _make_trainer(
         vocabulary = recipe.tokenizer.vocabulary
         pieces = token_cache.learn_pieces(sources, rules, vocabulary, settings.cache, report)
     text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
-    trainer = Trainer(recipe, text)
+    trainer = Trainer(recipe, text, ranks)
     if saved:
         trainer.restore(saved)
     elif weights:

@@ -149,6 +149,16 @@ def test_contradictory_arguments_are_refused(arguments: list[str], problem: str)
     assert problem in result.output
 
 
+def test_text_files_are_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under torchrun `--text` is refused: the processes would write one recipe."""
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    result = _train("--text", SENTENCES, "--name", "mine")
+    assert result.exit_code == 2
+    assert "--text: cannot be used under torchrun" in result.output
+    assert not Path("models").exists()
+
+
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without torch the command says what to install."""
     recipe = write_recipe(tmp_path)

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from wordgate.training.model.adaptive_softmax_loss import cluster_members, clusters
 from wordgate.training.model.dropout import DropoutRates
-from wordgate.training.model.network import Network, NetworkConfig, State
+from wordgate.training.model.network import DistinctTokens, Network, NetworkConfig, State
 
 SIZES = NetworkConfig(vocabulary=40, layers=2, width=12, cutoffs=(8, 20, 40))
 
@@ -74,6 +75,34 @@ def test_gradients_are_those_of_plain_torch() -> None:
     torch.testing.assert_close(network.embedding.grad, table.grad)
     second = network.get_parameter("layers.1.hidden_weight")
     torch.testing.assert_close(second.grad, lstm.weight_hh_l1.grad)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.3])
+@pytest.mark.parametrize("cutoffs", [(8, 20, 40), (40,)])
+def test_fused_layers_have_the_same_loss_and_gradients(
+    between: float, cutoffs: tuple[int, ...]
+) -> None:
+    """With the same masks, the path for GPUs differs from ours by rounding only, on the CPU."""
+    sizes = NetworkConfig(40, 2, 12, cutoffs)
+    rates = DropoutRates(input=0.2, layer=between, embedding=0.2, recurrent=0.3)
+    read = tokens()
+    flat = read[1:].flatten()
+    distinct = DistinctTokens(*read[:-1].unique(return_inverse=True))
+    members = [cluster_members(flat, first, end) for first, end in clusters(cutoffs)]
+    found = []
+    for fused in (False, True):
+        network = Network(
+            sizes, torch.float32, torch.Generator().manual_seed(1), fused=fused
+        ).train()
+        known = {"distinct": distinct} if fused else {}
+        state = State(torch.full((2, 3, 12), 0.1), torch.full((2, 3, 12), -0.2))
+        random = torch.Generator().manual_seed(4)
+        hidden, state = network(read[:-1], state, rates, random, **known)
+        loss = network.loss(hidden, read[1:], members if fused else None)
+        gradients = torch.autograd.grad(loss, list(network.parameters()), materialize_grads=True)
+        found.append([loss, hidden, *state, *gradients])
+    for own, fused_part in zip(*found, strict=True):
+        torch.testing.assert_close(fused_part, own, rtol=1e-5, atol=1e-6)
 
 
 def test_the_loss_may_be_asked_again() -> None:

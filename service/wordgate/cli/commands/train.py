@@ -13,6 +13,7 @@ from wordgate.cli.options.paths import FOLDER, INPUT_FILE
 from wordgate.cli.terminal.progress import say
 from wordgate.errors import WordgateError
 from wordgate.training.openmp import limit_openmp_spinning
+from wordgate.training.torchrun import find_place
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
@@ -86,6 +87,7 @@ def train(
 
     \b
     wordgate train models/en/recipe.toml
+    torchrun --nproc-per-node 2 -m wordgate.cli.main train models/en/recipe.toml
     wordgate train --text mails.txt chats.jsonl.gz --name mine
     wordgate train --continue en --text mails.txt --name mine
 
@@ -96,7 +98,14 @@ def train(
     _check(recipe, text_files, more_text_files, name, language)
     if continued and not text_files:
         raise click.UsageError("--continue: requires --text; a recipe has init_from")
-    say(f"training {name or recipe}: loading PyTorch, then reading the text")
+    place = find_place()
+    if text_files and place.size > 1:
+        raise click.UsageError(
+            "--text: cannot be used under torchrun; write the recipe first, with one process and "
+            "--max-minutes 0"
+        )
+    if place.rank == 0:
+        say(f"training {name or recipe}: loading PyTorch, then reading the text")
     limit_openmp_spinning()
     try:
         from wordgate.training import recipe as recipes
@@ -116,7 +125,8 @@ def train(
     settings = Settings(folder, cache_directory, text_folder, max_minutes, fresh=not resume)
     outcome = run(path, settings)
     can_export = loaded.network.cell == "lstm"
-    _tell(outcome, path, run_directory, text_folder, can_export)
+    if place.rank == 0:
+        _tell(outcome, path, run_directory, text_folder, can_export)
 
 
 def _recipe_path(

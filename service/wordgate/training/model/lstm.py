@@ -1,8 +1,8 @@
 """An LSTM layer over a segment, forward and backward, optimised for CPUs.
 
 Three computations are batched over all time steps: the products with the inputs, the parts of the
-gradients that do not depend on later steps, and the gradients of the weights. On CUDA devices
-torch's kernels are used.
+gradients that do not depend on later steps, and the gradients of the weights. `fused_lstm` is for
+CUDA devices.
 """
 
 from typing import Any, NamedTuple
@@ -47,9 +47,6 @@ def lstm_layer(
     flow to inputs and weights, not to `hidden` and `cells`: back-propagation is truncated between
     segments.
     """
-    if inputs.is_cuda:
-        values = inputs if index is None else inputs[index]
-        return _fused_layer(values, hidden, cells, weights, products)
     if index is None:
         places = torch.arange(inputs[:, :, 0].numel()).view(inputs.shape[:2])
         run = _Segment(places, False, products, hidden, cells)
@@ -57,20 +54,6 @@ def lstm_layer(
     else:
         run = _Segment(index, True, products, hidden, cells)
     return LayerOutput(*_LstmLayer.apply(run, inputs, *weights))  # type: ignore[no-untyped-call]
-
-
-def _fused_layer(
-    inputs: Tensor, hidden: Tensor, cells: Tensor, weights: LayerWeights, products: torch.dtype
-) -> LayerOutput:
-    flat = [weights.into, weights.recurrent, weights.bias, torch.zeros_like(weights.bias)]
-    state = (hidden[None].contiguous(), cells[None].contiguous())
-    lower = products != weights.bias.dtype
-    with torch.autocast(inputs.device.type, products if lower else None, enabled=lower):
-        values, hidden, cells = torch.lstm(
-            inputs, state, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False
-        )
-    dtype = weights.bias.dtype
-    return LayerOutput(values.to(dtype), hidden[0].to(dtype), cells[0].to(dtype))
 
 
 class _Segment(NamedTuple):

@@ -4,6 +4,7 @@ In training mode matrix products use `products`; in evaluation mode everything i
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from wordgate.training.model.dropout import (
     locked_dropout,
     weight_drop,
 )
+from wordgate.training.model.fused_lstm import fused_lstm
 from wordgate.training.model.lstm import LayerWeights
 from wordgate.training.recipe import Cell
 
@@ -44,6 +46,16 @@ class NetworkConfig:
             )
         if list(self.cutoffs) != sorted(set(self.cutoffs)) or self.cutoffs[0] < 1:
             raise ValueError(f"cutoffs {self.cutoffs} must be positive and increasing")
+
+
+class DistinctTokens(NamedTuple):
+    """The distinct tokens of a segment in rising order, and where each token is among them.
+
+    `tokens` int64 [distinct], `places` int64 [time, batch].
+    """
+
+    tokens: Tensor
+    places: Tensor
 
 
 class State(NamedTuple):
@@ -74,6 +86,11 @@ class Layer(nn.Module):
         self.hidden_weight = nn.Parameter(torch.empty(gates * width, width))
         self.bias = nn.Parameter(torch.empty(gates * width))
 
+    def weights(self, drop: float, generator: torch.Generator | None) -> LayerWeights:
+        """Return the weights, with the share `drop` of the recurrent ones zeroed."""
+        recurrent = weight_drop(self.hidden_weight, drop, generator)
+        return LayerWeights(self.input_weight, recurrent, self.bias)
+
 
 class Network(nn.Module):
     """A recurrent language model with tied embeddings (Press & Wolf 2017).
@@ -87,10 +104,14 @@ class Network(nn.Module):
         sizes: NetworkConfig,
         products: torch.dtype = torch.bfloat16,
         generator: torch.Generator | None = None,
+        *,
+        fused: bool | None = None,
     ) -> None:
+        """`fused`: run LSTMs by `fused_lstm`; by default on CUDA devices only."""
         super().__init__()
         self.sizes = sizes
         self.products = products
+        self._fused = fused
         self._table: Tensor | None = None
         """The embedding returned by the last `forward`, see `_TiedRows`."""
         clusters = len(sizes.cutoffs) - 1
@@ -155,17 +176,22 @@ class Network(nn.Module):
         state: State,
         dropout: DropoutRates = _NO_DROPOUT,
         generator: torch.Generator | None = None,
+        distinct: DistinctTokens | None = None,
     ) -> tuple[Tensor, State]:
         """Read `tokens` int64 [time, batch], starting from `state`.
 
         Returns the top hidden values float32 [time, batch, width] and the new state, which is
         detached. The masks of `dropout` are drawn from `generator`. Dropout of the top values is
-        left to the caller: activation regularisation needs them with and without.
+        left to the caller: activation regularisation needs them with and without. `distinct` are
+        the distinct `tokens`, if they are known already: finding them synchronises a CUDA device.
         """
         products = self.products if self.training else self.embedding.dtype
-        pieces, index = tokens.unique(return_inverse=True)
+        pieces, index = distinct or tokens.unique(return_inverse=True)
         values, self._table = _TiedRows.apply(self.embedding, pieces)  # type: ignore[no-untyped-call]
         values = embedding_dropout(values, dropout.embedding, generator)
+        if self.is_fused:
+            values = nn.functional.embedding(index, values)
+            return self._read_fused(values, state, dropout, generator, products)
         where: Tensor | None = index
         rate = dropout.input
         states = []
@@ -173,8 +199,7 @@ class Network(nn.Module):
             if rate:
                 values = values if where is None else nn.functional.embedding(where, values)
                 values, where = locked_dropout(values, rate, generator), None
-            recurrent = weight_drop(layer.hidden_weight, dropout.recurrent, generator)
-            weights = LayerWeights(layer.input_weight, recurrent, layer.bias)
+            weights = layer.weights(dropout.recurrent, generator)
             read = recurrent_layer(
                 self.sizes.cell, values, hidden, cells, weights, index=where, products=products
             )
@@ -182,10 +207,46 @@ class Network(nn.Module):
             states.append((read.hidden, read.cells))
         return values, State(*(torch.stack(part) for part in zip(*states, strict=True))).detach()
 
-    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+    @property
+    def is_fused(self) -> bool:
+        """Whether the layers run in torch's kernels, see `fused_lstm`."""
+        fused = self.embedding.is_cuda if self._fused is None else self._fused
+        return fused and self.sizes.cell == "lstm"
+
+    def _read_fused(
+        self,
+        values: Tensor,
+        state: State,
+        dropout: DropoutRates,
+        generator: torch.Generator | None,
+        products: torch.dtype,
+    ) -> tuple[Tensor, State]:
+        """Read `values` [time, batch, width]: all layers in one call, or without dropout between.
+
+        Masks are drawn in the same order as for our own layers.
+        """
+        values = locked_dropout(values, dropout.input, generator)
+        layers, states = self._layers(), []
+        size = 1 if dropout.layer else len(layers)
+        for first in range(0, len(layers), size):
+            if first:
+                values = locked_dropout(values, dropout.layer, generator)
+            part = slice(first, first + size)
+            weights = [layer.weights(dropout.recurrent, generator) for layer in layers[part]]
+            read = fused_lstm(
+                values, state.hidden[part], state.cells[part], weights, products=products
+            )
+            values = read.values
+            states.append((read.hidden, read.cells))
+        return values, State(*(torch.cat(part) for part in zip(*states, strict=True))).detach()
+
+    def loss(
+        self, hidden: Tensor, targets: Tensor, members: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """Return the summed negative log-likelihood in nats, a differentiable float32 scalar.
 
-        `hidden` [..., width] and `targets` int64 [...].
+        `hidden` [..., width] and `targets` int64 [...]. `members`: the indices of the flat targets
+        in each cluster of rarer tokens, if they are known already, as `distinct` in `forward`.
         """
         return output.summed_loss(
             hidden.reshape(-1, self.sizes.width),
@@ -193,6 +254,8 @@ class Network(nn.Module):
             self._output(),
             self.sizes.cutoffs,
             products=self.products if self.training else self.embedding.dtype,
+            chunk_rows=output.FUSED_CHUNK_ROWS if self.is_fused else output.CHUNK_ROWS,
+            members=members,
         )
 
     def log_probs(self, hidden: Tensor, targets: Tensor) -> Tensor:
