@@ -128,7 +128,7 @@ def test_a_published_model_is_continued() -> None:
         ([str(SENTENCES), "--continue", "en"], "--continue: requires --text"),
         (
             ["--text", str(SENTENCES), "--name", "x", "--continue", "nothing"],
-            "'nothing' is neither a bundle's folder",
+            "nothing does not exist; name a bundle's folder",
         ),
         ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
         ([str(SENTENCES), "--language", "ru"], "--language: requires --text"),
