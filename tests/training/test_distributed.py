@@ -175,6 +175,7 @@ def test_a_signal_stops_all_processes_of_torchrun(tmp_path: Path) -> None:
     process.wait(300)
     text = said.read_text()
     assert text.count("interrupted after step") == 1, text
+    assert "to resume: torchrun --nproc-per-node 2 -m wordgate.cli.main train " in text
     assert text.count("2 processes with 4 columns of the batch each") == 1
     assert "another process" not in text
     latest = checkpoints.latest(run / "checkpoints")
@@ -194,6 +195,15 @@ def test_a_batch_that_cannot_be_divided_is_refused(
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "3"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainingError, match=r"training\.batch is 8, which 3 processes"):
+        train_here(write_recipe(tmp_path), tmp_path / "run")
+
+
+def test_processes_with_different_checkpoints_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that does not share the run's folder would train something else."""
+    monkeypatch.setattr(Ranks, "from_first", lambda self, compute: 99)
+    with pytest.raises(TrainingError, match="step 0 here, that of step 99 on the first"):
         train_here(write_recipe(tmp_path), tmp_path / "run")
 
 

@@ -153,7 +153,7 @@ def _gradients(
     top, _ = network(batch.read, network.start(workload.batch), distinct=batch.distinct)
     loss = network.loss(top, batch.targets, batch.members) / batch.targets.numel()
     gradients = torch.autograd.grad(loss, list(network.parameters()))
-    return float(loss), [part.cpu().double() for part in gradients]
+    return float(loss.detach()), [part.cpu().double() for part in gradients]
 
 
 def _update_flops(sizes: NetworkConfig, batch: Batch) -> float:

@@ -149,6 +149,19 @@ def test_contradictory_arguments_are_refused(arguments: list[str], problem: str)
     assert problem in result.output
 
 
+def test_the_precision_is_said_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run says its precision and why, warns of emulation, and says if it has changed."""
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    chosen = _train(write_recipe(tmp_path), "--max-minutes", "0").output
+    assert "matrix products in float32: the processor has neither AVX-512 BF16 nor AMX" in chosen
+    assert "warning" not in chosen
+    explicit = ("[training]", '[training]\nprecision = "bfloat16"')
+    said = _train(write_recipe(tmp_path, explicit), "--max-minutes", "0").output
+    assert "in bfloat16 (the run began in float32): set in the recipe" in said
+    assert "warning: bfloat16 products are emulated here" in said
+
+
 def test_text_files_are_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under torchrun `--text` is refused: the processes would write one recipe."""
     for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():

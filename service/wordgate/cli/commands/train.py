@@ -18,6 +18,7 @@ from wordgate.training.torchrun import find_place
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
 
+_TORCHRUN = "torchrun --nproc-per-node {} -m wordgate.cli.main"
 _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 
 
@@ -126,7 +127,7 @@ def train(
     outcome = run(path, settings)
     can_export = loaded.network.cell == "lstm"
     if place.rank == 0:
-        _tell(outcome, path, run_directory, text_folder, can_export)
+        _tell(outcome, path, run_directory, text_folder, can_export, place.size)
 
 
 def _recipe_path(
@@ -189,6 +190,7 @@ def _tell(
     run_directory: Path | None,
     text_folder: Path | None,
     can_export: bool,
+    processes: int,
 ) -> None:
     """Print how the run ended, and the next command with the same folder options."""
     text = _option("--text-folder", text_folder)
@@ -201,12 +203,13 @@ def _tell(
         click.echo(f"next: {_command('export', outcome.checkpoint, *folder, *text)}")
     elif outcome.reason != "finished":
         run = _option("--run-directory", run_directory)
-        click.echo(f"to resume: {_command('train', path, *run, *text)}")
+        launcher = _TORCHRUN.format(processes) if processes > 1 else "wordgate"
+        click.echo(f"to resume: {_command('train', path, *run, *text, launcher=launcher)}")
 
 
 def _option(name: str, value: Path | None) -> list[str]:
     return [] if value is None else [name, str(value)]
 
 
-def _command(name: str, *arguments: str | Path) -> str:
-    return shlex.join(["wordgate", name, *map(str, arguments)])
+def _command(name: str, *arguments: str | Path, launcher: str = "wordgate") -> str:
+    return f"{launcher} {shlex.join([name, *map(str, arguments)])}"
