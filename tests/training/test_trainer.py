@@ -93,6 +93,8 @@ def test_deferred_updates_have_the_same_losses(tmp_path: Path) -> None:
     saved = fused.save({})
     assert saved.about["sampler"] == plain.save({}).about["sampler"]
     plain.restore(saved)
+    found, wanted = (trainer.measure().token_perplexity for trainer in (fused, plain))
+    assert found == pytest.approx(wanted, rel=1e-5)
     for trainer in (plain, fused):
         trainer.update()
         trainer.settle()
