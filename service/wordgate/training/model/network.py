@@ -29,6 +29,8 @@ class NetworkConfig:
     """The sizes of a network and the cell of its layers.
 
     `cutoffs`: ends of the head and of each cluster of rarer tokens; `(vocabulary,)` for one level.
+    `width`: of the embeddings and the top layer; `hidden_width`: of the layers below it, by default
+    the same.
     """
 
     vocabulary: int
@@ -36,6 +38,12 @@ class NetworkConfig:
     width: int
     cutoffs: tuple[int, ...]
     cell: Cell = "lstm"
+    hidden_width: int | None = None
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of each layer."""
+        return (*(self.hidden_width or self.width,) * (self.layers - 1), self.width)
 
     def __post_init__(self) -> None:
         if not self.cutoffs or self.cutoffs[-1] != self.vocabulary:
@@ -49,7 +57,7 @@ class NetworkConfig:
 class State(NamedTuple):
     """The recurrent state of each column, float32 [layers, batch, width] each.
 
-    Without an LSTM the cells stay zero.
+    Without an LSTM the cells stay zero. The state of a layer narrower than others ends with zeros.
     """
 
     hidden: Tensor
@@ -68,9 +76,10 @@ class State(NamedTuple):
 class Layer(nn.Module):
     """The weights of one layer, gates in the order of `cells.GATES`."""
 
-    def __init__(self, width: int, gates: int) -> None:
+    def __init__(self, inputs: int, width: int, gates: int) -> None:
         super().__init__()
-        self.input_weight = nn.Parameter(torch.empty(gates * width, width))
+        self.width = width
+        self.input_weight = nn.Parameter(torch.empty(gates * width, inputs))
         self.hidden_weight = nn.Parameter(torch.empty(gates * width, width))
         self.bias = nn.Parameter(torch.empty(gates * width))
 
@@ -98,8 +107,9 @@ class Network(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(sizes.vocabulary))
         self.cluster_vectors = nn.Parameter(torch.empty(clusters, sizes.width))
         self.cluster_bias = nn.Parameter(torch.empty(clusters))
+        inputs, gates = (sizes.width, *sizes.widths[:-1]), GATES[sizes.cell]
         self.layers = nn.ModuleList(
-            Layer(sizes.width, GATES[sizes.cell]) for _ in range(sizes.layers)
+            Layer(*shape, gates) for shape in zip(inputs, sizes.widths, strict=True)
         )
         self.initialise(generator)
 
@@ -110,18 +120,18 @@ class Network(nn.Module):
         The norm of an embedding does not depend on the width. Otherwise the inputs of narrow
         networks would be too small to distinguish.
         """
-        width = self.sizes.width
-        bound = 1 / math.sqrt(width)
+        bound = 1 / math.sqrt(self.sizes.width)
         self.embedding.normal_(0.0, 2 * bound, generator=generator)
         self.cluster_vectors.normal_(0.0, 2 * bound, generator=generator)
         self.output_bias.zero_()
         self.cluster_bias.zero_()
         for layer in self._layers():
+            bound = 1 / math.sqrt(layer.width)
             layer.input_weight.uniform_(-bound, bound, generator=generator)
             layer.hidden_weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
             if GATES[self.sizes.cell] > 1:
-                layer.bias[width : 2 * width] = 1.0
+                layer.bias[layer.width : 2 * layer.width] = 1.0
 
     @torch.no_grad()
     def expect(self, shares: Tensor) -> None:
@@ -145,7 +155,7 @@ class Network(nn.Module):
 
     def start(self, batch: int) -> State:
         """Return the zero state of `batch` columns, the start of a text."""
-        shape = (self.sizes.layers, batch, self.sizes.width)
+        shape = (self.sizes.layers, batch, max(self.sizes.widths))
         zeros = torch.zeros(shape, dtype=self.embedding.dtype, device=self.embedding.device)
         return State(zeros, zeros.clone())
 
@@ -175,11 +185,13 @@ class Network(nn.Module):
                 values, where = locked_dropout(values, rate, generator), None
             recurrent = weight_drop(layer.hidden_weight, dropout.recurrent, generator)
             weights = LayerWeights(layer.input_weight, recurrent, layer.bias)
+            own = hidden[:, : layer.width], cells[:, : layer.width]
             read = recurrent_layer(
-                self.sizes.cell, values, hidden, cells, weights, index=where, products=products
+                self.sizes.cell, values, *own, weights, index=where, products=products
             )
             values, where, rate = read.values, None, dropout.layer
-            states.append((read.hidden, read.cells))
+            padding = (0, state.hidden.shape[2] - layer.width)
+            states.append([nn.functional.pad(part, padding) for part in (read.hidden, read.cells)])
         return values, State(*(torch.stack(part) for part in zip(*states, strict=True))).detach()
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
