@@ -6,6 +6,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,10 +123,10 @@ def measure_in_order(
 
 
 def _in_first_words(
-    read: NDArray[np.int64], ends: NDArray[np.bool_], eos: int
+    read: NDArray[np.integer[Any]], ends: NDArray[np.bool_], eos: int
 ) -> NDArray[np.bool_]:
     """Return which targets are in the first words after `<eos>`, bool [rows, columns]."""
-    before = np.cumsum(ends, axis=0) - ends
+    before: NDArray[np.int64] = np.cumsum(ends, axis=0) - ends
     at_start = np.maximum.accumulate(np.where(read == eos, before, 0))
     return np.asarray(before - at_start < FIRST_WORDS)
 

@@ -72,8 +72,8 @@ def _equals_plain_torch(network: Network, *theirs: torch.nn.LSTM) -> None:
     table = network.embedding.detach().clone().requires_grad_()
     for index, layer in enumerate(theirs):
         ours = network.get_submodule(f"layers.{index}").state_dict()
-        values = [*ours.values(), torch.zeros(4 * layer.hidden_size)]
-        for parameter, value in zip(layer.parameters(), values, strict=True):
+        weights = [*ours.values(), torch.zeros(4 * layer.hidden_size)]
+        for parameter, value in zip(layer.parameters(), weights, strict=True):
             parameter.data.copy_(value)
     states: list[Any] = [None] * len(theirs)
     state = network.start(3)
