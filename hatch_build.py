@@ -1,7 +1,6 @@
-"""Adds the bundled model, the latest int8 version of models/en, to the wheel.
+"""Adds the bundled models, the latest int8 version of each, to the wheel.
 
-It becomes wordgate/models/en/VERSION. A repository without a published version builds a wheel
-without a model.
+They become wordgate/models/NAME/VERSION. A model without a published version is left out.
 """
 
 import runpy
@@ -10,22 +9,24 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SHIPPED_NAME = "en"
 NOT_SHIPPED = {"weights.safetensors"}
 
 
-class ShippedModel(BuildHookInterface):
-    """Adds the files of the bundled model to the wheel."""
+class BundledModels(BuildHookInterface):
+    """Adds the files of the bundled models to the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling; an editable installation finds the model in the repository."""
+        """Called by hatchling; an editable installation finds the models in the repository."""
         root = Path(self.root)
         rule = runpy.run_path(str(root / "service" / "wordgate" / "bundle" / "newest_int8.py"))
-        bundle = rule["newest_int8"](root / "models" / SHIPPED_NAME)
-        if version == "editable" or bundle is None:
+        if version == "editable":
             return
-        target = f"wordgate/models/{SHIPPED_NAME}/{bundle.name}"
+        for bundle in rule["bundled_in"](root / "models"):
+            self._add(bundle, build_data["force_include"])
+
+    def _add(self, bundle: Path, included: dict[str, str]) -> None:
+        target = f"wordgate/models/{bundle.parent.name}/{bundle.name}"
         for file in sorted(path for path in bundle.rglob("*") if path.is_file()):
             name = file.relative_to(bundle).as_posix()
             if name not in NOT_SHIPPED:
-                build_data["force_include"][str(file)] = f"{target}/{name}"
+                included[str(file)] = f"{target}/{name}"

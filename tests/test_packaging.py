@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 NEEDED_TO_BUILD = ["pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE"]
 
 
-def publish(models: Path, version: str, precision: str) -> None:
+def publish(models: Path, model: str, version: str, precision: str) -> None:
     """Write the files of a bundle that packaging reads."""
-    folder = models / "en" / version
+    folder = models / model / version
     folder.mkdir(parents=True)
     (folder / "bundle.json").write_text(json.dumps({"precision": precision}))
     for name in ("step.onnx", "tokenizer.json", "weights.safetensors"):
@@ -35,19 +35,20 @@ def build_wheel(source: Path, target: Path) -> zipfile.ZipFile:
 
 
 @pytest.mark.long
-def test_the_wheel_holds_the_model_but_not_its_weights(tmp_path: Path) -> None:
-    """The wheel has the bundled model without its training weights, and the generated code."""
+def test_the_wheel_holds_the_models_but_not_their_weights(tmp_path: Path) -> None:
+    """The wheel has the newest bundled models without training weights, and the generated code."""
     source = tmp_path / "source"
     source.mkdir()
     for name in NEEDED_TO_BUILD:
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / "service", source / "service")
-    for version in ("1", "2"):
-        publish(source / "models", version, "int8")
+    for version in (("en", "1"), ("en", "2"), ("zh", "1"), ("mine", "1")):
+        publish(source / "models", *version, "int8")
     names = set(build_wheel(source, tmp_path / "wheels").namelist())
     models = {name for name in names if name.startswith("wordgate/models/")}
     shipped = ("bundle.json", "step.onnx", "tokenizer.json")
-    assert models == {f"wordgate/models/en/2/{name}" for name in shipped}
+    expected = {f"wordgate/models/{model}/{name}" for model in ("en/2", "zh/1") for name in shipped}
+    assert models == expected
     needed = {"py.typed", "client/service_config.json", "server/http/playground/index.html"}
     assert {f"wordgate/{name}" for name in needed} <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"wordgate"}

@@ -6,7 +6,12 @@ import pytest
 from tests.bundles import rewrite_manifest, write_bundle
 
 import wordgate
-from wordgate.bundle.bundled_model import bundled_model_path, latest_version
+from wordgate.bundle.bundled_model import (
+    bundled_model_path,
+    bundled_model_paths,
+    latest_version,
+    resolve_bundle,
+)
 from wordgate.decoding.options import BoostedWord, ContinuousCache, Options
 from wordgate.decoding.prediction import Query, predict
 from wordgate.engine.local_model import LocalModel
@@ -15,6 +20,7 @@ from wordgate.errors import InvalidBundle, InvalidConfiguration, InvalidInput
 from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.scoring.scoring import score_texts
+from wordgate.server.models.registry import bundles_to_serve
 
 HISTORY = "The keys to the cabinet are on the table. " * 40
 
@@ -97,14 +103,24 @@ def test_the_bundled_model_is_the_latest_int8_version(
     package = tmp_path / "service" / "wordgate"
     package.mkdir(parents=True)
     monkeypatch.setattr(wordgate, "__file__", str(package / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidConfiguration, match="no model"):
         bundled_model_path()
     models = tmp_path / "models"
     write_bundle(models, name="en", version=1, layers=1, width=8)
     write_bundle(models, name="en", version=2, layers=1, width=8, precision="float32")
     assert bundled_model_path() == models / "en" / "1"
-    write_bundle(package / "models", name="en", version=1, layers=1, width=8)
-    assert bundled_model_path() == package / "models" / "en" / "1"
+    for name in ("zh", "en", "mine"):
+        write_bundle(package / "models", name=name, version=1, layers=1, width=8)
+    both = [package / "models" / name / "1" for name in ("en", "zh")]
+    assert bundled_model_paths() == both
+    assert bundled_model_path() == both[0]
+    assert resolve_bundle(Path("zh")) == both[1]
+    assert bundles_to_serve(Path("zh")) == [both[1]]
+    with pytest.raises(
+        InvalidConfiguration, match=r"fr does not exist; .* of the package \(en, zh\)"
+    ):
+        resolve_bundle(Path("fr"))
 
 
 def test_results_do_not_depend_on_the_cache(local: LocalModel) -> None:

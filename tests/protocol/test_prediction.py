@@ -20,7 +20,8 @@ from wordgate.protocol.prediction import (
     encode_session_configuration,
     encode_session_prediction,
 )
-from wordgate.text.edit_buffer import TextBuffer
+from wordgate.text.edit_buffer import PositionUnit, TextBuffer
+from wordgate.text.rest_of_word import rest_of_word
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 shares = st.floats(0, 1)
@@ -79,11 +80,39 @@ def test_predictions_round_trip(
         assert suggestion.probability == pytest.approx(math.exp(suggestion.log_prob))
 
 
-def test_a_session_edit_has_the_space_before_its_word() -> None:
-    """After `thanks,` the edit inserts a space and the word, as `Accept` does."""
+def _edit(text: TextBuffer, prefix: str, word: str) -> pb.TextEdit:
     result = PredictionResult(
-        [Suggestion("that", -1.0, Kind.WORD)], "", True, 1, ModelVersion("en", "1", "int8")
+        [Suggestion(word, -1.0, Kind.WORD)], prefix, True, 1, ModelVersion("en", "1", "int8")
     )
-    [suggestion] = encode_session_prediction(1, TextBuffer().set("thanks,"), result).suggestions
-    assert suggestion.text == "that"
-    assert (suggestion.edit.start, suggestion.edit.end, suggestion.edit.text) == (7, 7, " that")
+    [suggestion] = encode_session_prediction(1, text, result).suggestions
+    assert suggestion.text == word
+    return suggestion.edit
+
+
+def test_a_session_edit_has_the_spaces_around_its_word() -> None:
+    """After `thanks,` the edit inserts a space, the word and a space."""
+    edit = _edit(TextBuffer().set("thanks,"), "", "that")
+    assert (edit.start, edit.end, edit.text) == (7, 7, " that ")
+
+
+@pytest.mark.parametrize("unit", PositionUnit)
+@pytest.mark.parametrize(
+    ("text", "prefix", "word", "expected"),
+    [
+        ("👋 see you tomo|row night", "tomo", "tomorrow", "👋 see you tomorrow |night"),
+        ("👋 thanks,| ok", "", "that", "👋 thanks, that |ok"),
+        ("👋 the sea|, or", "sea", "seaside", "👋 the seaside|, or"),
+        ("👋 the se|\u00a0now", "se", "sea", "👋 the sea\u00a0|now"),
+        ("👋 我想|去", "", "要", "👋 我想要|去"),
+    ],
+)
+def test_the_edit_of_a_suggestion_is_that_of_accepting_it(
+    text: str, prefix: str, word: str, expected: str, unit: PositionUnit
+) -> None:
+    """A client that makes the edit in its copy of the text has the text of the server."""
+    plain, cursor = text.replace("|", ""), text.index("|")
+    before = TextBuffer(plain, cursor, unit)
+    edit = _edit(before, prefix, word)
+    after = before.replace(edit.start, edit.end, edit.text)
+    assert f"{after.before}|{after.text[after.cursor :]}" == expected
+    assert after == before.accept(len(prefix), word, rest_of_word(before, len(prefix)))

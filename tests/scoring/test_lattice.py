@@ -47,11 +47,11 @@ def _ranked(
     source: HypothesisSpace,
     score_weights: ScoreWeights = SCORE_WEIGHTS,
     bounds: SearchBounds = UNBOUNDED,
+    count_eos: bool = True,
 ) -> Ranking:
-    return run_to_completion(
-        rescore(LANGUAGE, NullStateStore(MODEL.start), "over", source, score_weights, True, bounds),
-        MODEL,
-    )
+    start = NullStateStore(MODEL.start)
+    task = rescore(LANGUAGE, start, "over", source, score_weights, count_eos, bounds)
+    return run_to_completion(task, MODEL)
 
 
 @st.composite
@@ -213,6 +213,23 @@ def test_chinese_characters_count_as_words() -> None:
     assert best.exact
     assert found.transcripts[0].text == best.transcripts[0].text
     assert found.transcripts[0].word_count == 9
+
+
+def test_the_narrowest_beam_keeps_the_likeliest_character() -> None:
+    """With a beam of 1, each character is the model's likeliest after those before it.
+
+    Whether a character is a whole word is only known at the next one; the beam does not wait.
+    """
+    slots = ["窝我门们去", "取们我门窝", "们去窝取我", "门取去我们"]
+    greedy = ""
+    for slot in slots:
+        hypotheses = [Hypothesis(greedy + each, {}) for each in slot]
+        ranked = _ranked(hypotheses, ScoreWeights(1.0), count_eos=False)
+        ahead = {each.text: each.log_prob for each in ranked.transcripts}
+        greedy = max(ahead, key=lambda text: ahead[text])
+    network = ConfusionNetwork([[Alternative(each, {}) for each in slot] for slot in slots], "")
+    found = _ranked(network, ScoreWeights(1.0), SearchBounds(1, 1))
+    assert found.transcripts[0].text == greedy
 
 
 @given(texts, texts)

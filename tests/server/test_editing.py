@@ -81,7 +81,7 @@ def test_suggestions_are_edits_in_the_unit_of_the_session(
     whole = "\U0001f469\u200d\U0001f467 é clo"
     [answer] = _typed(stub, {"insert": pb.Insert(text=whole)}, unit=unit)
     for suggestion in answer.suggestions:
-        assert suggestion.edit.text == suggestion.text
+        assert suggestion.edit.text == f"{suggestion.text} "
         assert suggestion.edit.end == length_of(whole, UNITS[unit])
         assert suggestion.edit.start == length_of(whole[:-3], UNITS[unit])
 

@@ -167,5 +167,7 @@ def test_an_accepted_word_has_a_space_before_it(text: str, word: str, expected: 
 
 def test_an_accepted_word_replaces_the_rest_of_the_word_behind_the_cursor() -> None:
     """Nothing of the old word stays, and the cursor moves past its space."""
-    done = TextBuffer().set("see tomorow night").move(8).accept(4, "tomorrow", rest=3)
+    text = TextBuffer().set("see tomorow night").move(8)
+    assert text.acceptance(4, "tomorrow", rest=3) == (4, 12, "tomorrow ")
+    done = text.accept(4, "tomorrow", rest=3)
     assert (done.text, done.cursor) == ("see tomorrow night", 13)

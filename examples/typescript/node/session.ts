@@ -79,15 +79,9 @@ export class TypingSession {
     this.replace(this.#cursor, this.#cursor, text);
   }
 
-  /**
-   * Accept a suggestion: make its edit, and move the cursor behind the space after it.
-   *
-   * The event `accept` leaves the space to the server. This client must know its text in order to
-   * send it again, so it chooses the space itself.
-   */
+  /** Accept a suggestion: make its edit, as the event `accept` would. */
   accept({ start, end, text }: TextEdit): void {
-    const hasSpace = this.#text[end] === " ";
-    this.replace(start, hasSpace ? end + 1 : end, `${text} `);
+    this.replace(start, end, text);
   }
 
   /** Close the session after the answer to the last edit. */

@@ -1,20 +1,25 @@
-"""Locate the bundled model: inside the package in a wheel, at the root of a checkout."""
+"""Locate the bundled models: inside the package in a wheel, at the root of a checkout."""
 
 from pathlib import Path
 
 import wordgate
 from wordgate.bundle.bundle import MANIFEST_FILE, find_versions
-from wordgate.bundle.newest_int8 import newest_int8
+from wordgate.bundle.newest_int8 import BUNDLED_NAMES, bundled_in
 from wordgate.errors import InvalidConfiguration
-
-SHIPPED_NAME = "en"
 
 
 def bundled_model_path() -> Path:
-    """Return the latest bundled int8 model. Raises `InvalidConfiguration` if there is none."""
+    """Return the default bundled model. Raises the error of `bundled_model_paths`."""
+    return bundled_model_paths()[0]
+
+
+def bundled_model_paths() -> list[Path]:
+    """Return the latest int8 version of each bundled model, the default one first.
+
+    Raises `InvalidConfiguration` if there is none.
+    """
     for folder in _own_folders():
-        found = newest_int8(folder / SHIPPED_NAME)
-        if found is not None:
+        if found := bundled_in(folder):
             return found
     raise InvalidConfiguration("model", "no model is bundled with this installation; set --model")
 
@@ -41,20 +46,23 @@ def find_bundle(named: str) -> Path:
     """
     if named and Path(named).exists():
         return latest_version(Path(named))
-    for folder in (Path("models"), *_own_folders()):
-        path = folder / named.replace("@", "/")
-        if named and path.exists():
-            return latest_version(path)
-    problem = f"{named!r} is neither a bundle's folder nor the name of a model in models/"
-    raise InvalidConfiguration("model", problem)
+    folders = [folder / named.replace("@", "/") for folder in (Path("models"), *_own_folders())]
+    existing = [path for path in folders if named and path.exists()]
+    if existing:
+        published = (path for path in existing if any(find_versions(path)))
+        return latest_version(next(published, existing[0]))
+    problem = (
+        f"{named or repr(named)} does not exist; name a bundle's folder, or a model of models/ or"
+    )
+    raise InvalidConfiguration("model", f"{problem} of the package ({', '.join(BUNDLED_NAMES)})")
 
 
 def resolve_bundle(path: Path | None) -> Path:
-    """Return the bundle at a path, or the bundled model without one.
+    """Return the bundle at a path or of a name (`find_bundle`), or the bundled model without one.
 
     Raises `InvalidConfiguration` if there is no bundle.
     """
-    return latest_version(path) if path else bundled_model_path()
+    return find_bundle(str(path)) if path else bundled_model_path()
 
 
 def _own_folders() -> tuple[Path, ...]:

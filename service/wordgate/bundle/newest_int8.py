@@ -1,10 +1,19 @@
-"""Find the newest int8 version of a model.
+"""Find the newest int8 version of each bundled model.
 
-Imports the standard library only: hatch_build.py loads this file to choose the model of the wheel.
+Imports the standard library only: hatch_build.py loads this file to choose the models of the wheel.
 """
 
 import json
 from pathlib import Path
+
+BUNDLED_NAMES = ("en", "zh")
+"""Names of the bundled models, the default one first."""
+
+
+def bundled_in(models: Path) -> list[Path]:
+    """Return the newest int8 version of each bundled model in the folder of all models."""
+    found = (newest_int8(models / name) for name in BUNDLED_NAMES)
+    return [path for path in found if path is not None]
 
 
 def newest_int8(folder: Path) -> Path | None:

@@ -87,8 +87,8 @@ class TypingSession:
     async def accept(self, answer: SessionUpdate, suggestion: int = 0) -> int:
         """Accept a suggestion of the latest update, by index from 0.
 
-        The suggestion and a space replace the update's `prefix`. The server ends the session with
-        `InvalidInput` if the text has changed since that update.
+        The suggestion, with a space where one belongs, replaces the update's `prefix`. The server
+        ends the session with `InvalidInput` if the text has changed since that update.
         """
         taken = prediction_pb2.Accept(answer=answer.sequence, suggestion=suggestion)
         return await self._send(accept=taken)

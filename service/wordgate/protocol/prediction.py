@@ -207,20 +207,19 @@ def decode_position_unit(number: int) -> PositionUnit:
 def encode_session_prediction(
     sequence: int, edited: TextBuffer, answer: PredictionResult
 ) -> prediction_pb2.StreamPredictResponse:
-    """Return the response to one event of a typing session.
+    """Return the response to one event of a typing session, with the edit of each suggestion.
 
-    The prefix ends at the cursor. The edits also cover the rest of the word if the cursor is inside
-    one.
+    The prefix ends at the cursor.
     """
-    rest = rest_of_word(edited, len(answer.prefix))
-    start = edited.position - length_of(answer.prefix, edited.unit)
-    behind = edited.text[edited.cursor : edited.cursor + rest]
-    end = edited.position + length_of(behind, edited.unit)
+    typed = len(answer.prefix)
+    rest = rest_of_word(edited, typed)
+    position = edited.position
+    start = position - length_of(answer.prefix, edited.unit)
     suggestions = [_suggestion(each) for each in answer.suggestions]
     for suggestion in suggestions:
-        spaced = edited.missing_space(len(answer.prefix), suggestion.text) + suggestion.text
-        edit = prediction_pb2.TextEdit(start=start, end=end, text=spaced)
-        suggestion.edit.CopyFrom(edit)
+        edit = edited.acceptance(typed, suggestion.text, rest)
+        end = position + length_of(edited.text[edited.cursor : edit.end], edited.unit)
+        suggestion.edit.CopyFrom(prediction_pb2.TextEdit(start=start, end=end, text=edit.text))
     return prediction_pb2.StreamPredictResponse(
         sequence=sequence,
         prefix=answer.prefix,

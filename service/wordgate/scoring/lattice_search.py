@@ -234,6 +234,8 @@ class LatticeSearch:
         tree_nodes = yield from self.read.read(wanted)
         for (partial, word), tree_node in zip(made, tree_nodes, strict=False):
             self._finish(partial, word, tree_node)
+        yield from self._look_ahead([partial for partial, _ in made])
+        for partial, _ in made:
             self._add(partial)
             self._walked += _PARTIAL_WORK
             if self._time_slice.is_over():
@@ -298,6 +300,24 @@ class LatticeSearch:
             keep = max(self._bounds.recombination_words, self._score_weights.longest_phrase - 1)
             partial.last_words = known[len(known) - keep :] if keep < len(known) else known
             partial.word_count += 1
+
+    def _look_ahead(self, made: Sequence[_PartialHypothesis]) -> ModelTask[None]:
+        """Estimate unfinished words in scripts without spaces by the model, as if they were whole.
+
+        Only a combining mark would go on. So the beam compares hypotheses to the last character.
+        """
+        guessed, wanted = [], []
+        for each in made:
+            if each.pending and words.is_unspaced(each.pending[0]):
+                guessed.append(each)
+                wanted.append((each.tree_node, self._tokenize(each.pending).tokens))
+            if self._time_slice.is_over():
+                yield YIELD
+        tree_nodes = yield from self.read.read(wanted)
+        for partial, tree_node in zip(guessed, tree_nodes, strict=True):
+            gain = self.read.log_probs[tree_node] - self.read.log_probs[partial.tree_node]
+            hope = self._score_weights.lm_weight * gain + self._score_weights.word_insertion_bonus
+            partial.ahead = Heuristic(partial.ahead.bound, hope)
 
     def _lm_score(self, partial: _PartialHypothesis) -> float:
         """Return the weighted language-model score with word insertion bonus and boosts."""

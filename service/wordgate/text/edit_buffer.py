@@ -5,6 +5,7 @@ Clients count positions in bytes, UTF-16 code units or code points. Each edit re
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from wordgate.errors import InvalidInput
 from wordgate.text import words
@@ -13,7 +14,7 @@ from wordgate.text.detokenization import is_closed_up, spacing, takes_space
 from wordgate.text.normalization import LINE_BREAKS, normalise, require_unicode
 
 _SPACING_CHARACTERS = 500
-"""Length of the text before a word that decides whether a space is missing before it."""
+"""Length of the text before a word that decides about the spaces before and after it."""
 
 
 class PositionUnit(Enum):
@@ -36,6 +37,21 @@ def length_of(text: str, unit: PositionUnit) -> int:
         return len(text)
     encoding, size = _ENCODINGS[unit]
     return len(text.encode(encoding)) // size
+
+
+class Edit(NamedTuple):
+    """Replacement of the code points [start, end) by a text."""
+
+    start: int
+    end: int
+    text: str
+
+
+def _missing_space(before: str, word: str) -> str:
+    """Return a space if the mark at the end of `before` needs one before a word, or ""."""
+    if not before or before[-1].isspace():
+        return ""
+    return finish(spacing(before, words.split(normalise(word))[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +112,26 @@ class TextBuffer:
         return replace(self, cursor=self._place(position, "move.position"))
 
     def accept(self, typed: int, word: str, rest: int = 0) -> "TextBuffer":
-        """Accept a suggested word.
+        """Accept a suggested word: make its edit (`acceptance`), and move the cursor after it."""
+        return self._replaced(*self.acceptance(typed, word, rest))
+
+    def acceptance(self, typed: int, word: str, rest: int = 0) -> "Edit":
+        """Return the edit that accepts a suggested word.
 
         The word replaces the `typed` code points before the cursor and the `rest` of the word after
-        it. A space that is missing before it is inserted (`missing_space`). The cursor moves past
-        the word and one space, which is inserted if it is not there yet. No space is used in or
-        before a script without spaces, before a closing mark, or inside an address. The cursor
-        stays on its line.
+        it. The edit includes a space that is missing before the word (after `thanks,`), and one
+        space after it, which takes the place of a space that is already there. No space is used in
+        or before a script without spaces, before a closing mark, or inside an address.
         """
-        end = self.cursor + rest
+        start, end = self.cursor - typed, self.cursor + rest
+        before = self.text[max(0, start - _SPACING_CHARACTERS) : start]
         after = self.text[end : end + 1]
-        spaced = self.missing_space(typed, word) + word
-        written = self._replaced(self.cursor - typed, end, spaced)
-        if not takes_space(written.before) or (after and is_closed_up(after)):
-            return written
+        text = ("" if typed else _missing_space(before, word)) + word
+        if not takes_space(before + text) or (after and is_closed_up(after)):
+            return Edit(start, end, text)
         if after.isspace() and after not in LINE_BREAKS:
-            return replace(written, cursor=written.cursor + 1)
-        return written.insert(" ")
-
-    def missing_space(self, typed: int, word: str) -> str:
-        """Return a space if a word needs one after the mark before the cursor, or an empty text."""
-        before = self.before[-_SPACING_CHARACTERS:]
-        if typed or not before or before[-1].isspace():
-            return ""
-        return finish(spacing(before, words.split(normalise(word))[0]))
+            return Edit(start, end + 1, text + after)
+        return Edit(start, end, f"{text} ")
 
     def _replaced(self, start: int, end: int, text: str) -> "TextBuffer":
         written = self.text[:start] + text + self.text[end:]

@@ -72,9 +72,9 @@ def test_what_cannot_be_compared_is_refused(
     file.write_text(TEXT)
     both = ("--compare", bundle, other)
     for arguments, problem in (
-        (("--text", file, "--compare", bundle, "nothing"), "--compare: 'nothing' is neither"),
+        (("--text", file, "--compare", bundle, "nothing"), "--compare: nothing does not exist"),
         (("--text", file, "--compare", bundle, tmp_path / "mails.txt"), "--compare: "),
-        (("--text", file, "--compare", bundle, ""), "--compare: '' is neither"),
+        (("--text", file, "--compare", bundle, ""), "--compare: '' does not exist"),
         (("--text", file, "--compare", bundle), "--compare"),
         (("--cloze", "builtin", *both), "--compare: requires --text or --keystroke-savings"),
         (both, "exactly one of these is required"),

@@ -77,7 +77,7 @@ def test_what_is_found_after_the_start_names_where_it_was_said(
         said = _refused("--config", str(file), *free, "--metrics-listen", "")
         assert said.startswith(f"wordgate: {file}: model: {tmp_path}/missing does not exist")
         said = _refused(*free, "--metrics-listen", "", WORDGATE_MODEL="missing")
-        assert said.startswith("wordgate: WORDGATE_MODEL: missing does not exist")
+        assert said.startswith("wordgate: WORDGATE_MODEL: missing does not exist; name a bundle's")
 
 
 def _refused(*options: str, **variables: str) -> str:

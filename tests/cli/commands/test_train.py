@@ -142,7 +142,7 @@ def test_a_checkpoint_is_evaluated_on_a_file(tmp_path: Path) -> None:
         ([str(SENTENCES), "--continue", "en"], "--continue: requires --text"),
         (
             ["--text", str(SENTENCES), "--name", "x", "--continue", "nothing"],
-            "'nothing' is neither a bundle's folder",
+            "nothing does not exist; name a bundle's folder",
         ),
         ([str(SENTENCES), "--max-minutes", "-1"], "--max-minutes"),
         ([str(SENTENCES), "--language", "ru"], "--language: requires --text"),

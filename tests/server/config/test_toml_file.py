@@ -45,6 +45,13 @@ def test_every_option_can_be_set_in_a_file(write: Write) -> None:
     assert _configured(write("")) == Configuration()
 
 
+def test_the_name_of_a_bundled_model_is_not_a_path(write: Write, tmp_path: Path) -> None:
+    """`model = "zh"` means the bundled model, unless the file's folder has a `zh`."""
+    assert _configured(write('model = "zh"')).model == Path("zh")
+    (tmp_path / "zh").mkdir()
+    assert _configured(write('model = "zh"')).model == tmp_path / "zh"
+
+
 @pytest.mark.parametrize("option", [name for name, value in Configuration() if value is None])
 def test_relative_paths_start_at_the_folder_of_the_file(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -172,11 +172,11 @@ def test_every_text_of_a_session_is_answered(
 
 @pytest.mark.parametrize("unit", [1, 2, 3])
 def test_an_edit_covers_the_rest_of_the_word(stub: PredictionServiceStub, unit: int) -> None:
-    """Inside a word the edit includes its rest, in the session's unit; between words nothing."""
+    """Inside a word the edit includes its rest and the space after it, in the session's unit."""
     configuration = StreamPredictRequest(
         configuration=SessionConfiguration(position_unit=unit)  # type: ignore[arg-type]
     )
-    ends = {1: (4, 11), 2: (7, 14), 3: (5, 12)}[unit]
+    ends = {1: (4, 12), 2: (7, 15), 3: (5, 13)}[unit]
     with Conversation(stub, configuration) as session:
         for number, cursor in enumerate((ends[0] + 2, ends[0] + 5), 1):
             written = SessionText(text="👋 a clouded night", cursor=cursor)

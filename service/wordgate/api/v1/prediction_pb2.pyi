@@ -376,8 +376,9 @@ class Suggestion(_message.Message):
     def edit(self) -> Global___TextEdit:
         """Edit that accepting the suggestion makes in a session. It replaces the typed prefix, and the
         rest of the word if the cursor is inside it (`tomo|row`). It includes a space that is missing
-        before the word (after `thanks,`), but not the space that `Accept` appends (none in scripts
-        without spaces, before closing punctuation, or inside an address). Unset outside sessions.
+        before the word (after `thanks,`), and a space after the word, which takes the place of one
+        that is there already. In scripts without spaces, before closing punctuation and inside an
+        address there is none. Unset outside sessions.
         """
 
     def __init__(
@@ -643,11 +644,7 @@ Global___MoveCursor: _TypeAlias = MoveCursor  # noqa: Y015
 
 @_typing.final
 class Accept(_message.Message):
-    """Accepts a suggestion: inserts it and a space in place of the word at the cursor.
-
-    The word is the typed prefix and, if the cursor is inside the word, its rest. If a space already
-    follows, the cursor moves behind it and no space is inserted; a line break does not count.
-    """
+    """Accepts a suggestion: makes its `edit`, and moves the cursor behind the new text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from wordgate.bundle import bundle as bundles
 from wordgate.bundle.bundle_files import read_manifest_bytes
-from wordgate.bundle.bundled_model import bundled_model_path, latest_version, resolve_bundle
+from wordgate.bundle.bundled_model import bundled_model_paths, latest_version, resolve_bundle
 from wordgate.cli.command import Group
 from wordgate.cli.options.model import json_option
 from wordgate.cli.options.server import ServerConnection, server_options
@@ -34,7 +34,7 @@ def models() -> None:
 @server_options
 @json_option
 def list_models(model: Path | None, server: ServerConnection | None, as_json: bool) -> None:
-    """List the versions published in FOLDER (default: the bundled model) or served by a server."""
+    """List the versions published in FOLDER (default: the bundled models) or served by a server."""
     if model is not None and server is not None:
         raise click.UsageError("FOLDER, --server: mutually exclusive; use one of them")
     listed = _served(server) if server else _published(model)
@@ -56,7 +56,8 @@ def list_models(model: Path | None, server: ServerConnection | None, as_json: bo
 def inspect(model: str | None, card: bool, server: ServerConnection | None, as_json: bool) -> None:
     """Show a model's properties and quality figures.
 
-    MODEL is a folder (default: the bundled model), or with --server a name such as `en` or `en@3`.
+    MODEL is a folder or the name of a bundled model (default: en); with --server, a name such as
+    `en` or `en@3`.
     """
     if card:
         if server:
@@ -81,7 +82,7 @@ def inspect(model: str | None, card: bool, server: ServerConnection | None, as_j
 def verify(model: Path | None, as_json: bool) -> None:
     """Check every file of a model, and its answers to the bundle's smoke test.
 
-    FOLDER is a bundle, or a folder of versions (default: the bundled model).
+    FOLDER is a bundle, a folder of versions, or the name of a bundled model (default: en).
     """
     place = resolve_bundle(model)
     bundle = open_model(place).bundle
@@ -99,7 +100,7 @@ def verify(model: Path | None, as_json: bool) -> None:
 def _published(folder: Path | None) -> list[dict[str, Any]]:
     if folder:
         latest_version(folder)  # raises if the folder contains no version
-    places = bundles.find_versions(folder) if folder else iter([bundled_model_path()])
+    places = bundles.find_versions(folder) if folder else iter(bundled_model_paths())
     manifests = [bundles.read_manifest(place) for place in places]
     return [
         {

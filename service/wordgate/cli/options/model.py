@@ -38,7 +38,7 @@ def model_options(command: F) -> F:
     model = click.option(
         "--model",
         type=click.Path(path_type=Path),
-        help="Folder of a bundle, or of versions (uses the newest).  [the bundled model]",
+        help="Name of a bundled model, or folder of a bundle or of versions.  [en]",
     )
     return model(server_options(command))
 

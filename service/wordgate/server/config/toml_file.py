@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from wordgate.bundle.newest_int8 import BUNDLED_NAMES
 from wordgate.errors import InvalidConfiguration, InvalidFile
 from wordgate.protocol.address import unix_path
 from wordgate.text.input_files import read_input
@@ -62,6 +63,8 @@ def _value(path: Path, key: str, value: Any, kind: type) -> Any:
         raise InvalidConfiguration(key, f"must be {expected}, not {shown}", _place(path, key))
     if isinstance(value, str) and "\0" in value:
         raise InvalidConfiguration(key, "contains a NUL character", _place(path, key))
+    if key == "model" and value in BUNDLED_NAMES and not (path.parent / value).exists():
+        return value
     return _from_folder(path.parent, value, kind)
 
 

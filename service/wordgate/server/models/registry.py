@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from wordgate.bundle.bundle import find_versions
-from wordgate.bundle.bundled_model import bundled_model_path, latest_version
+from wordgate.bundle.bundled_model import latest_version, resolve_bundle
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import CallObserver, Runtime
 from wordgate.errors import ModelNotFound
@@ -94,9 +94,12 @@ def open_models(
 
 
 def bundles_to_serve(path: Path | None) -> list[Path]:
-    """Return the newest bundle of each model at or below `path`, or the bundled model."""
-    if path is None:
-        return [bundled_model_path()]
+    """Return the newest bundle of each model at or below `path`, or the bundle of that name.
+
+    Without a path, that is the bundled model.
+    """
+    if path is None or not path.exists():
+        return [resolve_bundle(path)]
     latest_version(path)
     newest = {folder.absolute().parent: folder for folder in find_versions(path)}
     return list(newest.values())

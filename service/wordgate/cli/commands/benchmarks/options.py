@@ -17,7 +17,7 @@ model_option = click.option(
     "--model",
     "path",
     type=click.Path(path_type=Path),
-    help="Folder of a bundle, or of versions (uses the newest).  [the bundled model]",
+    help="Name of a bundled model, or folder of a bundle or of versions.  [en]",
 )
 engine_threads_option = click.option(
     "--engine-threads",
