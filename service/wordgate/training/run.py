@@ -63,9 +63,8 @@ def measure(path: Path, folder: Path, text: Path) -> tuple[Path, Perplexities]:
     """Measure the last checkpoint of the run in `folder` on a file of running text.
 
     The text is read in one column, so every token is predicted from all tokens before it. `path` is
-    the recipe, which names the device. Returns the checkpoint too. Raises `TrainingError` without a
-    checkpoint or words, and for a tokenizer other than that of whole words, which an exported
-    bundle measures.
+    the recipe, which names the device. Returns the checkpoint too. Raises `TrainingError` if there
+    is none or its tokens are not whole words, and `InvalidFile` if the file is empty.
     """
     recipe = recipes.load(path)
     _prepare_torch(recipe)
