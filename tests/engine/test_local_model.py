@@ -117,6 +117,7 @@ def test_the_bundled_model_is_the_latest_int8_version(
     assert bundled_model_path() == both[0]
     assert resolve_bundle(Path("zh")) == both[1]
     assert bundles_to_serve(Path("zh")) == [both[1]]
+    assert bundles_to_serve(None) == both
     with pytest.raises(
         InvalidConfiguration, match=r"fr does not exist; .* of the package \(en, zh\)"
     ):

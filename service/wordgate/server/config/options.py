@@ -38,7 +38,7 @@ class Configuration(BaseModel):
     model: Path | None = Field(
         default=None,
         description="A bundle, a folder of versions, a folder of models, or the name of a bundled "
-        "model. The newest version of each model is served. Default: en.",
+        "model. The newest version of each model is served. Default: the bundled models.",
     )
     model_poll_seconds: float = Field(
         default=5.0,

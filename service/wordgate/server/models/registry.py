@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from wordgate.bundle.bundle import find_versions
-from wordgate.bundle.bundled_model import latest_version, resolve_bundle
+from wordgate.bundle.bundled_model import bundled_model_paths, latest_version, resolve_bundle
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import CallObserver, Runtime
 from wordgate.errors import ModelNotFound
@@ -96,9 +96,11 @@ def open_models(
 def bundles_to_serve(path: Path | None) -> list[Path]:
     """Return the newest bundle of each model at or below `path`, or the bundle of that name.
 
-    Without a path, that is the bundled model.
+    Without a path, those are the bundled models.
     """
-    if path is None or not path.exists():
+    if path is None:
+        return bundled_model_paths()
+    if not path.exists():
         return [resolve_bundle(path)]
     latest_version(path)
     newest = {folder.absolute().parent: folder for folder in find_versions(path)}

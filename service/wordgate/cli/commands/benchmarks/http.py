@@ -5,22 +5,20 @@ from pathlib import Path
 import click
 
 from wordgate.cli.command import Command
-from wordgate.cli.commands.benchmarks.options import COUNT, model_label, model_option, show
+from wordgate.cli.commands.benchmarks.options import (
+    max_suggestions_option,
+    messages_option,
+    model_label,
+    model_option,
+    show,
+)
 from wordgate.cli.options.model import json_option
-from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.cli.terminal.progress import say
 
 
 @click.command(cls=Command)
-@click.option(
-    "--input",
-    "messages_file",
-    type=INPUT_FILE,
-    help="Text to type, one message per line.  [questions in the package]",
-)
-@click.option(
-    "--max-suggestions", type=COUNT, default=5, show_default=True, help="Suggestions per key."
-)
+@messages_option
+@max_suggestions_option
 @model_option
 @json_option
 def http(

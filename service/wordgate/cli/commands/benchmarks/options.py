@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.cli.terminal.tables import figures_table, print_table
 from wordgate.errors import WordgateError
 
@@ -28,6 +29,15 @@ engine_threads_option = click.option(
 )
 repetitions_option = click.option(
     "--repetitions", type=COUNT, default=7, show_default=True, help="Repetitions per variant."
+)
+messages_option = click.option(
+    "--input",
+    "messages_file",
+    type=INPUT_FILE,
+    help="Text to type, one message per line.  [questions in the package]",
+)
+max_suggestions_option = click.option(
+    "--max-suggestions", type=COUNT, default=5, show_default=True, help="Suggestions per key."
 )
 
 

@@ -8,12 +8,13 @@ from wordgate.cli.command import Command
 from wordgate.cli.commands.benchmarks.options import (
     COUNT,
     engine_threads_option,
+    max_suggestions_option,
+    messages_option,
     model_label,
     model_option,
     show,
 )
 from wordgate.cli.options.model import json_option
-from wordgate.cli.options.paths import INPUT_FILE
 from wordgate.cli.terminal.progress import say
 
 
@@ -21,12 +22,7 @@ from wordgate.cli.terminal.progress import say
 @click.option(
     "--typists", type=COUNT, default=100, show_default=True, help="Concurrent typing sessions."
 )
-@click.option(
-    "--input",
-    "messages_file",
-    type=INPUT_FILE,
-    help="Text to type, one message per line.  [questions in the package]",
-)
+@messages_option
 @click.option(
     "--inter-key-ms",
     "gap_ms",
@@ -64,9 +60,7 @@ from wordgate.cli.terminal.progress import say
     show_default=True,
     help="Concurrent Score requests, 100 candidates each, in the third phase.",
 )
-@click.option(
-    "--max-suggestions", type=COUNT, default=5, show_default=True, help="Suggestions per key."
-)
+@max_suggestions_option
 @click.option(
     "--workers",
     type=COUNT,
