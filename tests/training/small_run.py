@@ -41,6 +41,37 @@ checkpoint_minutes = 5.0
 evaluate_every = 50
 """
 
+RUNNING_TEXT = """
+name = "running"
+language = "en"
+[text]
+folder = "{folder}"
+files = [{{path = "sentences.txt"}}]
+unpunctuated_share = 0
+held_out_share = 0
+held_out_file = "sentences.txt"
+[tokenizer]
+kind = "words"
+[network]
+layers = 2
+width = 16
+hidden_width = 24
+output = "full"
+dropout = 0.1
+[training]
+batch = 8
+length = 12
+order = "sequential"
+restart_share = 0
+steps = 60
+warmup_steps = 0
+learning_rate = 1e-2
+evaluate_every = 25
+[regularisation]
+length_deviation = 3.0
+averaging_patience = 1
+"""
+
 
 def write_recipe(folder: Path, *changes: tuple[str, str], text: str = RECIPE) -> Path:
     """Write the small recipe with changes to `folder`."""

@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.training.small_run import tokenised, train_here, write_recipe
+from tests.training.small_run import (
+    RUNNING_TEXT,
+    SENTENCES,
+    tokenised,
+    train_here,
+    write_recipe,
+)
 
-from wordgate.errors import TrainingError
+from wordgate.errors import InvalidFile, TrainingError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
 from wordgate.training.data.sampler import Sampler, SegmentLength
@@ -17,6 +23,7 @@ from wordgate.training.model.dropout import DropoutRates, locked_dropout
 from wordgate.training.model.network import Network
 from wordgate.training.model.optimizer import Optimiser
 from wordgate.training.recipe import Recipe
+from wordgate.training.run import measure
 from wordgate.training.trainer import Trainer, dropout_rates_of, schedule_of, sizes_of
 
 ALL = """
@@ -224,3 +231,42 @@ def test_a_changed_regularisation_does_not_resume(tmp_path: Path) -> None:
         path.write_text(path.read_text().replace(old, new))
         with pytest.raises(TrainingError, match=old.split()[0]):
             train_here(path, run)
+
+
+def test_running_text_is_read_in_order_and_resumes_with_the_same_bits(tmp_path: Path) -> None:
+    """A run of whole words in order learns, and ends with the same weights after a stop."""
+    path = write_recipe(tmp_path, text=RUNNING_TEXT)
+    whole = train_here(path, tmp_path / "whole")
+    run = tmp_path / "stopped"
+    shorter = write_recipe(tmp_path / "short", ("steps = 60", "steps = 31"), text=RUNNING_TEXT)
+    train_here(shorter, run)
+    outcome = train_here(path, run)
+    assert outcome.held_out == whole.held_out
+    assert whole.held_out["token_perplexity"] == whole.held_out["word_perplexity"] < 60
+    wanted, found = (checkpoints.load(each.checkpoint) for each in (whole, outcome))
+    assert found.about == wanted.about
+    for name, part in (wanted.weights | wanted.tensors).items():
+        assert torch.equal(part, (found.weights | found.tensors)[name]), name
+
+
+def test_a_checkpoint_is_measured_on_a_file(tmp_path: Path) -> None:
+    """The file is read in one column; text without a break is a little less surprising."""
+    path = write_recipe(tmp_path, text=RUNNING_TEXT)
+    with pytest.raises(TrainingError, match=r"run has no checkpoint; train"):
+        measure(path, tmp_path / "run", SENTENCES)
+    outcome = train_here(path, tmp_path / "run")
+    checkpoint, found = measure(path, tmp_path / "run", SENTENCES)
+    assert checkpoint == outcome.checkpoint
+    assert found.pieces == sum(len(line.split()) + 1 for line in SENTENCES.open())
+    assert found.token_perplexity == pytest.approx(outcome.held_out["token_perplexity"], rel=0.05)
+    (tmp_path / "empty.txt").write_text("")
+    with pytest.raises(InvalidFile, match="is empty"):
+        measure(path, tmp_path / "run", tmp_path / "empty.txt")
+
+
+def test_only_whole_words_are_measured_on_a_file(tmp_path: Path) -> None:
+    """Other checkpoints are exported first."""
+    path = write_recipe(tmp_path, ("= 150", "= 1"), ("= 20", "= 0"), ("= 50\nlearn", "= 0\nlearn"))
+    train_here(path, tmp_path / "run")
+    with pytest.raises(TrainingError, match="export it and use wordgate evaluate --text"):
+        measure(path, tmp_path / "run", SENTENCES)

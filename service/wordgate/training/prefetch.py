@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wordgate.training.data.sampler import Sampler
+from wordgate.training.data.sequential_sampler import SequentialSampler
 from wordgate.training.model.adaptive_softmax_loss import clusters
 from wordgate.training.model.network import DistinctTokens
 
@@ -44,7 +45,7 @@ class Prefetcher:
 
     def __init__(
         self,
-        sampler: Sampler,
+        sampler: Sampler | SequentialSampler,
         cutoffs: tuple[int, ...],
         device: torch.device,
         columns: slice = slice(None),

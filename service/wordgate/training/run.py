@@ -12,25 +12,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 
-from wordgate.errors import TrainingError
+from wordgate.errors import TrainingError, empty
 from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import checkpoint as checkpoints
+from wordgate.training import held_out, resume
 from wordgate.training import recipe as recipes
-from wordgate.training import resume
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.data import passages, text_amount, token_cache
-from wordgate.training.data.token_cache import Report, Source
+from wordgate.training.data import passages, text_amount, token_cache, word_level
+from wordgate.training.data.sequential_sampler import running_text
+from wordgate.training.data.token_cache import Report, Source, TokenisedText
+from wordgate.training.data.word_level import WordLevelTokenizer
 from wordgate.training.devices import find_device
 from wordgate.training.distributed import Ranks, joined
+from wordgate.training.held_out import Perplexities
 from wordgate.training.loop import Loop, Outcome
+from wordgate.training.model.network import Network
 from wordgate.training.precision import ProductPrecision
 from wordgate.training.progress import Progress
 from wordgate.training.recipe import Recipe
 from wordgate.training.torchrun import Place, find_place
-from wordgate.training.trainer import Trainer
+from wordgate.training.trainer import Trainer, sizes_of
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,40 @@ def train(path: Path, settings: Settings) -> Outcome:
             if ranks.is_first:
                 _prepare_run_dir(path, settings, trainer)
             _announce(recipe, trainer, progress, saved, ranks)
-            held_out = saved.about["held_out"] if saved else {}
-            loop = Loop(trainer, settings.folder, progress, held_out, ranks)
+            measured = saved.about["held_out"] if saved else {}
+            loop = Loop(trainer, settings.folder, progress, measured, ranks)
             return loop.run(settings.max_minutes)
+
+
+def measure(path: Path, folder: Path, text: Path) -> tuple[Path, Perplexities]:
+    """Measure the last checkpoint of the run in `folder` on a file of running text.
+
+    The text is read in one column, so every token is predicted from all tokens before it. `path` is
+    the recipe, which names the device. Returns the checkpoint too. Raises `TrainingError` if there
+    is none or its tokens are not whole words, and `InvalidFile` if the file is empty.
+    """
+    recipe = recipes.load(path)
+    device = _prepare_torch(recipe, find_place())
+    latest = checkpoints.latest(folder / "checkpoints")
+    if latest is None:
+        raise TrainingError(f"{folder} has no checkpoint; train, or name another --run-directory")
+    saved = checkpoints.load(latest)
+    trained = recipes.parse(saved.recipe, latest)
+    if trained.tokenizer.kind != "words":
+        raise TrainingError(
+            f'--evaluate: {latest} has no tokenizer.kind = "words"; export it and use wordgate '
+            "evaluate --text"
+        )
+    pieces = WordLevelTokenizer.from_json(saved.tokenizer)
+    stream = running_text([word_level.read_file(text, pieces)], pieces.eos).astype(np.int64)
+    if not len(stream):
+        raise empty(text, "text")
+    network = Network(sizes_of(trained, pieces), torch.float32)
+    network.load_weights(saved.weights)
+    network.to(device)
+    return latest, held_out.measure_in_order(
+        network, stream, pieces.ends_word, pieces.eos, columns=1
+    )
 
 
 def _announce(
@@ -151,18 +187,14 @@ def _make_trainer(
     report: Report,
     ranks: Ranks,
 ) -> Trainer:
-    sources = sources_of(recipe, path, settings.text_folder)
-    rules = rules_of(recipe, path)
     version = recipes.init_path(recipe, path)
-    weights = None
-    if saved:
-        pieces = Tokenizer.from_json(saved.tokenizer)
-    elif version:
+    pieces = weights = None
+    if version and not saved:
         pieces, weights = resume.read_version(recipe, path, version)
+    if recipe.tokenizer.kind == "words":
+        text = _read_words(recipe, path, settings, saved)
     else:
-        vocabulary = recipe.tokenizer.vocabulary
-        pieces = token_cache.learn_pieces(sources, rules, vocabulary, settings.cache, report)
-    text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
+        text = _tokenised(recipe, path, settings, saved, pieces, report)
     trainer = Trainer(recipe, text, ranks)
     if saved:
         trainer.restore(saved)
@@ -171,6 +203,38 @@ def _make_trainer(
     else:
         trainer.begin_at_frequencies()
     return trainer
+
+
+def _tokenised(
+    recipe: Recipe,
+    path: Path,
+    settings: Settings,
+    saved: Checkpoint | None,
+    pieces: Tokenizer | None,
+    report: Report,
+) -> TokenisedText:
+    """Tokenise the text with the tokenizer of a checkpoint or of a version, or with a new one."""
+    sources = sources_of(recipe, path, settings.text_folder)
+    rules = rules_of(recipe, path)
+    if saved:
+        pieces = Tokenizer.from_json(saved.tokenizer)
+    if pieces is None:
+        vocabulary = recipe.tokenizer.vocabulary
+        pieces = token_cache.learn_pieces(sources, rules, vocabulary, settings.cache, report)
+    return token_cache.tokenise(sources, rules, pieces, settings.cache, report)
+
+
+def _read_words(
+    recipe: Recipe, path: Path, settings: Settings, saved: Checkpoint | None
+) -> TokenisedText:
+    """Read running text of whole words, with the vocabulary of a checkpoint or a new one."""
+    files = recipes.text_paths(recipe, path, settings.text_folder)
+    held_out = recipes.held_out_path(recipe, path, settings.text_folder)
+    if saved:
+        words = WordLevelTokenizer.from_json(saved.tokenizer)
+    else:
+        words = word_level.learn(files, recipe.tokenizer.vocabulary)
+    return word_level.read(files, held_out, words)
 
 
 def sources_of(recipe: Recipe, path: Path, text_folder: Path | None) -> list[Source]:

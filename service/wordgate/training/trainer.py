@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wordgate.errors import TrainingError
-from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import held_out
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data.sampler import Sampler, SegmentLength
-from wordgate.training.data.token_cache import TokenisedText
+from wordgate.training.data.sequential_sampler import SequentialSampler, running_text
+from wordgate.training.data.token_cache import TokenisedText, Vocabulary
 from wordgate.training.devices import find_device
 from wordgate.training.distributed import Ranks
 from wordgate.training.loss_meter import LossMeter
@@ -53,7 +54,6 @@ class Trainer:
     ) -> None:
         """`ranks`: the processes that share the training; each reads its columns of the batch."""
         plan = recipe.training
-        weights = [file.weight for file in recipe.text.files]
         self.recipe = recipe
         self.step = 0
         self.window = LossMeter()
@@ -83,19 +83,21 @@ class Trainer:
         self._dropout = torch.Generator(self.device).manual_seed(
             plan.seed if ranks.is_first else _seed(plan.seed, ranks.rank)
         )
-        sampler = Sampler(
-            text.train, weights, plan.batch, length_of(recipe), plan.restart_share, plan.seed
-        )
         ahead = _SEGMENTS_AHEAD if self._is_deferred else 0
         self._segments = Prefetcher(
-            sampler, self.network.sizes.cutoffs, self.device, self._columns, ahead
+            sampler_of(recipe, text),
+            self.network.sizes.cutoffs,
+            self.device,
+            self._columns,
+            ahead,
         )
         self._state = self.network.start(plan.batch // ranks.size)
-        self._held_out = held_out.choose(text.held_out, weights, plan.evaluation_pieces)
+        self._held_out = held_out_of(recipe, text)
         if recipe.regularisation.averaging_patience and not self._held_out:
             raise TrainingError(
                 "regularisation.averaging_patience needs held-out passages and there are none; "
-                "raise text.held_out_share or remove averaging_patience"
+                "raise text.held_out_share (for whole words, set text.held_out_file) or remove "
+                "averaging_patience"
             )
 
     def begin_at_frequencies(self) -> None:
@@ -162,14 +164,16 @@ class Trainer:
         The first rank measures them, the others wait.
         Every `training.evaluate_every` steps they may trigger the averaging.
         """
-        found = self._ranks.from_first(
-            lambda: held_out.measure(
-                self._average.network, self._held_out, self._pieces.ends_word, self._pieces.eos
-            )
-        )
+        found = self._ranks.from_first(self._measure)
         if self.step % self.recipe.training.evaluate_every == 0:
             self._average.observe(found.word_perplexity)
         return found
+
+    def _measure(self) -> held_out.Perplexities:
+        network, ends, eos = self._average.network, self._pieces.ends_word, self._pieces.eos
+        if self.recipe.training.order == "sequential":
+            return held_out.measure_in_order(network, self._held_out[0], ends, eos)
+        return held_out.measure(network, self._held_out, ends, eos)
 
     @property
     def can_measure(self) -> bool:
@@ -256,7 +260,7 @@ def _seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint32)[0])
 
 
-def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
+def sizes_of(recipe: Recipe, pieces: Vocabulary) -> NetworkConfig:
     """Return the network's sizes and cell, dropping cutoffs beyond the tokenizer's vocabulary.
 
     A small text yields fewer tokens than the recipe's `tokenizer.vocabulary`.
@@ -264,8 +268,33 @@ def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
     network = recipe.network
     cutoffs = [end for end in network.cutoffs if end < pieces.size]
     return NetworkConfig(
-        pieces.size, network.layers, network.width, (*cutoffs, pieces.size), network.cell
+        pieces.size,
+        network.layers,
+        network.width,
+        (*cutoffs, pieces.size),
+        network.cell,
+        network.hidden_width,
     )
+
+
+def sampler_of(recipe: Recipe, text: TokenisedText) -> Sampler | SequentialSampler:
+    """Return the sampler of the training text in the recipe's order."""
+    plan, length = recipe.training, length_of(recipe)
+    if plan.order == "sequential":
+        return SequentialSampler(text.train, plan.batch, length, plan.seed, text.pieces.eos)
+    weights = [file.weight for file in recipe.text.files]
+    return Sampler(text.train, weights, plan.batch, length, plan.restart_share, plan.seed)
+
+
+def held_out_of(recipe: Recipe, text: TokenisedText) -> list[NDArray[np.int64]]:
+    """Return the held-out passages, or for text in order its beginning as one; empty if none."""
+    limit = recipe.training.evaluation_pieces
+    if recipe.training.order == "sequential":
+        streams = [running_text([file], text.pieces.eos) for file in text.held_out if len(file)]
+        return [np.concatenate(streams)[:limit].astype(np.int64)] if streams else []
+    files = recipe.text.files
+    weights = [1.0] if recipe.text.held_out_file else [file.weight for file in files]
+    return held_out.choose(text.held_out, weights, limit)
 
 
 def dropout_rates_of(recipe: Recipe) -> DropoutRates:

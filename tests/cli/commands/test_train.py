@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file
-from tests.training.small_run import SENTENCES, write_recipe
+from tests.training.small_run import RUNNING_TEXT, SENTENCES, write_recipe
 
 from wordgate.cli.commands.train import train
 from wordgate.errors import InvalidFile, WordgateError
@@ -116,6 +116,20 @@ def test_a_published_model_is_continued() -> None:
     assert set(saved.weights) == set(published)
     for name, value in published.items():
         assert torch.equal(saved.weights[name], value.float())
+
+
+def test_a_checkpoint_is_evaluated_on_a_file(tmp_path: Path) -> None:
+    """`--evaluate FILE` prints a perplexity and trains nothing."""
+    recipe = write_recipe(tmp_path, ("steps = 60", "steps = 2"), text=RUNNING_TEXT)
+    trained = _train(recipe)
+    assert "next: wordgate export" not in trained.output
+    result = _train(recipe, "--evaluate", SENTENCES)
+    assert result.exit_code == 0, result.output
+    said = result.output.splitlines()[-1]
+    assert said.startswith(f"{SENTENCES}: perplexity ")
+    assert said.endswith("runs/running/checkpoints/step-00000002.safetensors")
+    refused = _train("--text", SENTENCES, "--name", "x", "--evaluate", SENTENCES)
+    assert "--evaluate: requires RECIPE" in refused.output
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
     "--run-directory", type=FOLDER, help="Folder for checkpoints and curves.  [runs/NAME]"
 )
 @click.option(
+    "--evaluate",
+    "evaluation_file",
+    type=INPUT_FILE,
+    help="Measure the run's last checkpoint on this file and stop: perplexity of running text, for "
+    'recipes with tokenizer.kind = "words", which are not exported.',
+)
+@click.option(
     "--max-minutes", type=click.FloatRange(min=0), help="Save a checkpoint and stop after this."
 )
 @click.option(
@@ -79,6 +86,7 @@ def train(
     language: str | None,
     continued: Path | None,
     run_directory: Path | None,
+    evaluation_file: Path | None,
     max_minutes: float | None,
     text_folder: Path | None,
     resume: bool,
@@ -99,6 +107,8 @@ def train(
     _check(recipe, text_files, more_text_files, name, language)
     if continued and not text_files:
         raise click.UsageError("--continue: requires --text; a recipe has init_from")
+    if evaluation_file and text_files:
+        raise click.UsageError("--evaluate: requires RECIPE; remove --text")
     place = find_place()
     if text_files and place.size > 1:
         raise click.UsageError(
@@ -106,11 +116,14 @@ def train(
             "--max-minutes 0"
         )
     if place.rank == 0:
-        say(f"training {name or recipe}: loading PyTorch, then reading the text")
+        doing = (
+            f"evaluating on {evaluation_file}" if evaluation_file else f"training {name or recipe}"
+        )
+        say(f"{doing}: loading PyTorch, then reading the text")
     limit_openmp_spinning()
     try:
         from wordgate.training import recipe as recipes
-        from wordgate.training.run import Settings
+        from wordgate.training.run import Settings, measure
         from wordgate.training.run import train as run
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in _EXTRA:
@@ -121,11 +134,18 @@ def train(
     path = _recipe_path(recipe, text_files, more_text_files, name, language, continued)
     loaded = recipes.load(path)
     folder = run_directory or Path("runs") / loaded.name
+    if evaluation_file:
+        checkpoint, figures = measure(path, folder, evaluation_file)
+        click.echo(
+            f"{evaluation_file}: perplexity {figures.token_perplexity:.2f} per token, "
+            f"{figures.pieces:,} tokens including <eos>, {checkpoint}"
+        )
+        return
     # A recipe written for --text contains the files' paths.
     text_folder = None if text_files else text_folder
     settings = Settings(folder, cache_directory, text_folder, max_minutes, fresh=not resume)
     outcome = run(path, settings)
-    can_export = loaded.network.cell == "lstm"
+    can_export = not loaded.obstacle_to_serving
     if place.rank == 0:
         _tell(outcome, path, run_directory, text_folder, can_export, place.size)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class LayerWeights(NamedTuple):
-    """Weights `into` and `recurrent` [4 * width, width] and `bias` [4 * width].
+    """Weights `into` [4 * width, inputs], `recurrent` [4 * width, width] and `bias` [4 * width].
 
     The gates are in the order input, forget, cell, output, as in torch.nn.LSTM.
     """
@@ -41,7 +41,7 @@ def lstm_layer(
 ) -> LayerOutput:
     """Run the layer over a segment, starting from `hidden` and `cells` [batch, width].
 
-    `inputs` are [time, batch, width], or [rows, width] with `index` int64 [time, batch] selecting
+    `inputs` are [time, batch, inputs], or [rows, inputs] with `index` int64 [time, batch] selecting
     the row per step, so that products of repeated rows are computed once. Matrix products use
     `products` with float32 accumulation; everything else uses the type of the weights. Gradients
     flow to inputs and weights, not to `hidden` and `cells`: back-propagation is truncated between

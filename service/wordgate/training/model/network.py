@@ -31,6 +31,8 @@ class NetworkConfig:
     """The sizes of a network and the cell of its layers.
 
     `cutoffs`: ends of the head and of each cluster of rarer tokens; `(vocabulary,)` for one level.
+    `width`: of the embeddings and the top layer; `hidden_width`: of the layers below it, by default
+    the same.
     """
 
     vocabulary: int
@@ -38,6 +40,12 @@ class NetworkConfig:
     width: int
     cutoffs: tuple[int, ...]
     cell: Cell = "lstm"
+    hidden_width: int | None = None
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of each layer."""
+        return (*(self.hidden_width or self.width,) * (self.layers - 1), self.width)
 
     def __post_init__(self) -> None:
         if not self.cutoffs or self.cutoffs[-1] != self.vocabulary:
@@ -61,7 +69,7 @@ class DistinctTokens(NamedTuple):
 class State(NamedTuple):
     """The recurrent state of each column, float32 [layers, batch, width] each.
 
-    Without an LSTM the cells stay zero.
+    Without an LSTM the cells stay zero. The state of a layer narrower than others ends with zeros.
     """
 
     hidden: Tensor
@@ -80,9 +88,10 @@ class State(NamedTuple):
 class Layer(nn.Module):
     """The weights of one layer, gates in the order of `cells.GATES`."""
 
-    def __init__(self, width: int, gates: int) -> None:
+    def __init__(self, inputs: int, width: int, gates: int) -> None:
         super().__init__()
-        self.input_weight = nn.Parameter(torch.empty(gates * width, width))
+        self.width = width
+        self.input_weight = nn.Parameter(torch.empty(gates * width, inputs))
         self.hidden_weight = nn.Parameter(torch.empty(gates * width, width))
         self.bias = nn.Parameter(torch.empty(gates * width))
 
@@ -119,8 +128,9 @@ class Network(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(sizes.vocabulary))
         self.cluster_vectors = nn.Parameter(torch.empty(clusters, sizes.width))
         self.cluster_bias = nn.Parameter(torch.empty(clusters))
+        inputs, gates = (sizes.width, *sizes.widths[:-1]), GATES[sizes.cell]
         self.layers = nn.ModuleList(
-            Layer(sizes.width, GATES[sizes.cell]) for _ in range(sizes.layers)
+            Layer(*shape, gates) for shape in zip(inputs, sizes.widths, strict=True)
         )
         self.initialise(generator)
 
@@ -131,18 +141,18 @@ class Network(nn.Module):
         The norm of an embedding does not depend on the width. Otherwise the inputs of narrow
         networks would be too small to distinguish.
         """
-        width = self.sizes.width
-        bound = 1 / math.sqrt(width)
+        bound = 1 / math.sqrt(self.sizes.width)
         self.embedding.normal_(0.0, 2 * bound, generator=generator)
         self.cluster_vectors.normal_(0.0, 2 * bound, generator=generator)
         self.output_bias.zero_()
         self.cluster_bias.zero_()
         for layer in self._layers():
+            bound = 1 / math.sqrt(layer.width)
             layer.input_weight.uniform_(-bound, bound, generator=generator)
             layer.hidden_weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
             if GATES[self.sizes.cell] > 1:
-                layer.bias[width : 2 * width] = 1.0
+                layer.bias[layer.width : 2 * layer.width] = 1.0
 
     @torch.no_grad()
     def expect(self, shares: Tensor) -> None:
@@ -166,7 +176,7 @@ class Network(nn.Module):
 
     def start(self, batch: int) -> State:
         """Return the zero state of `batch` columns, the start of a text."""
-        shape = (self.sizes.layers, batch, self.sizes.width)
+        shape = (self.sizes.layers, batch, max(self.sizes.widths))
         zeros = torch.zeros(shape, dtype=self.embedding.dtype, device=self.embedding.device)
         return State(zeros, zeros.clone())
 
@@ -200,12 +210,18 @@ class Network(nn.Module):
                 values = values if where is None else nn.functional.embedding(where, values)
                 values, where = locked_dropout(values, rate, generator), None
             weights = layer.weights(dropout.recurrent, generator)
+            own = hidden[:, : layer.width], cells[:, : layer.width]
             read = recurrent_layer(
-                self.sizes.cell, values, hidden, cells, weights, index=where, products=products
+                self.sizes.cell, values, *own, weights, index=where, products=products
             )
             values, where, rate = read.values, None, dropout.layer
-            states.append((read.hidden, read.cells))
+            states.append(self._padded(read.hidden, read.cells))
         return values, State(*(torch.stack(part) for part in zip(*states, strict=True))).detach()
+
+    def _padded(self, *parts: Tensor) -> list[Tensor]:
+        """Return parts of a state [..., width] with the width of the widest layer."""
+        widest = max(self.sizes.widths)
+        return [nn.functional.pad(part, (0, widest - part.shape[-1])) for part in parts]
 
     @property
     def is_fused(self) -> bool:
@@ -221,23 +237,23 @@ class Network(nn.Module):
         generator: torch.Generator | None,
         products: torch.dtype,
     ) -> tuple[Tensor, State]:
-        """Read `values` [time, batch, width]: all layers in one call, or without dropout between.
+        """Read `values` [time, batch, width]: all layers in one call, or each in its own.
 
         Masks are drawn in the same order as for our own layers.
         """
         values = locked_dropout(values, dropout.input, generator)
         layers, states = self._layers(), []
-        size = 1 if dropout.layer else len(layers)
+        is_single = dropout.layer > 0 or self.sizes.hidden_width is not None
+        size = 1 if is_single else len(layers)
         for first in range(0, len(layers), size):
             if first:
                 values = locked_dropout(values, dropout.layer, generator)
-            part = slice(first, first + size)
-            weights = [layer.weights(dropout.recurrent, generator) for layer in layers[part]]
-            read = fused_lstm(
-                values, state.hidden[part], state.cells[part], weights, products=products
-            )
+            part = layers[first : first + size]
+            hidden, cells = (each[first : first + size, :, : part[0].width] for each in state)
+            weights = [layer.weights(dropout.recurrent, generator) for layer in part]
+            read = fused_lstm(values, hidden, cells, weights, products=products)
             values = read.values
-            states.append((read.hidden, read.cells))
+            states.append(self._padded(read.hidden, read.cells))
         return values, State(*(torch.cat(part) for part in zip(*states, strict=True))).detach()
 
     def loss(
