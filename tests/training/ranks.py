@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from wordgate.training.distributed import joined
-from wordgate.training.torchrun import find_place
+from wordgate.training.hardware.distributed import joined
+from wordgate.training.hardware.torchrun import find_place
 
 Task = Callable[..., Any]
 """Called with the ranks and further arguments; returns what `torch.save` can write."""

@@ -14,10 +14,10 @@ from torch import Tensor
 from wordgate.bench.training_step import ZIPF_EXPONENT
 from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.hardware.prefetch import Batch, Prefetcher
 from wordgate.training.loss_meter import LossMeter
 from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
-from wordgate.training.prefetch import Batch, Prefetcher
 
 LOSS_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 """Limit of the loss's relative difference from float32 on the CPU, by type of the products."""

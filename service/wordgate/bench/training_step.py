@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wordgate.training.hardware.precision import choose_precision
 from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
-from wordgate.training.precision import choose_precision
 from wordgate.training.recipe import Precision
 
 ZIPF_EXPONENT = 1.05

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training.distributed import Ranks
+from wordgate.training.hardware.distributed import Ranks
 from wordgate.training.loss_meter import LossMeter
 from wordgate.training.metrics_log import Journal
 from wordgate.training.progress import Progress

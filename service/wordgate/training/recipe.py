@@ -34,6 +34,7 @@ Precision = Literal["auto", "bfloat16", "float32"]
 OptimiserKind = Literal["adamw", "sgd"]
 TokenizerKind = Literal["bpe", "words"]
 Order = Literal["shuffled", "sequential"]
+_WHOLE_WORDS = 'tokenizer.kind = "words"'
 
 
 def _device(name: str) -> str:
@@ -239,7 +240,7 @@ class Recipe(Section):
             return f'network.cell = "{self.network.cell}"'
         if self.network.hidden_width:
             return f"network.hidden_width = {self.network.hidden_width}"
-        return 'tokenizer.kind = "words"' if self.tokenizer.kind == "words" else ""
+        return _WHOLE_WORDS if self.tokenizer.kind == "words" else ""
 
     @model_validator(mode="after")
     def _cell_fits(self) -> Self:
@@ -260,14 +261,11 @@ class Recipe(Section):
         """Reject settings of the text that the tokenizer or the order would ignore."""
         text, whole_words = self.text, self.tokenizer.kind == "words"
         if text.held_out_file and not whole_words:
-            raise ValueError('text.held_out_file needs tokenizer.kind = "words"')
+            raise ValueError(f"text.held_out_file needs {_WHOLE_WORDS}")
         changing = ("unpunctuated_share", "sentences_share", "held_out_share", "exclude")
-        set_keys = [f"text.{key}" for key in changing if getattr(text, key)]
-        if whole_words and set_keys:
-            raise ValueError(
-                'tokenizer.kind = "words" reads the text as it is: set to 0 or remove '
-                f"{', '.join(set_keys)}"
-            )
+        keys = ", ".join(f"text.{key}" for key in changing if getattr(text, key))
+        if whole_words and keys:
+            raise ValueError(f"{_WHOLE_WORDS} reads the text as it is: set to 0 or remove {keys}")
         if self.training.order == "sequential" and any(file.weight != 1 for file in text.files):
             raise ValueError(
                 'training.order = "sequential" reads each file once per pass; remove the weights '

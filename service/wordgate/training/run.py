@@ -26,15 +26,15 @@ from wordgate.training.data import passages, text_amount, token_cache, word_leve
 from wordgate.training.data.sequential_sampler import running_text
 from wordgate.training.data.token_cache import Report, Source, TokenisedText
 from wordgate.training.data.word_level import WordLevelTokenizer
-from wordgate.training.devices import find_device
-from wordgate.training.distributed import Ranks, joined
+from wordgate.training.hardware.devices import find_device
+from wordgate.training.hardware.distributed import Ranks, joined
+from wordgate.training.hardware.precision import ProductPrecision
+from wordgate.training.hardware.torchrun import Place, find_place
 from wordgate.training.held_out import Perplexities
 from wordgate.training.loop import Loop, Outcome
 from wordgate.training.model.network import Network
-from wordgate.training.precision import ProductPrecision
 from wordgate.training.progress import Progress
 from wordgate.training.recipe import Recipe
-from wordgate.training.torchrun import Place, find_place
 from wordgate.training.trainer import Trainer, sizes_of
 
 

@@ -19,16 +19,16 @@ from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.sequential_sampler import SequentialSampler, running_text
 from wordgate.training.data.token_cache import TokenisedText, Vocabulary
-from wordgate.training.devices import find_device
-from wordgate.training.distributed import Ranks
+from wordgate.training.hardware.devices import find_device
+from wordgate.training.hardware.distributed import Ranks
+from wordgate.training.hardware.precision import choose_precision
+from wordgate.training.hardware.prefetch import Prefetcher
 from wordgate.training.loss_meter import LossMeter
 from wordgate.training.model.activation_penalty import activation_penalty, temporal_penalty
 from wordgate.training.model.dropout import DropoutRates, locked_dropout
 from wordgate.training.model.network import Network, NetworkConfig, State
 from wordgate.training.model.optimizer import Optimiser, Schedule
 from wordgate.training.model.weight_average import WeightAverage
-from wordgate.training.precision import choose_precision
-from wordgate.training.prefetch import Prefetcher
 from wordgate.training.recipe import Recipe, Training
 
 _ONE_PROCESS = Ranks()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wordgate.errors import TrainingError
-from wordgate.training.devices import find_device
+from wordgate.training.hardware.devices import find_device
 
 
 @pytest.fixture

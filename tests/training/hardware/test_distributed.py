@@ -17,9 +17,9 @@ from wordgate.errors import TrainingError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import metrics_log
 from wordgate.training.checkpoint import Checkpoint
-from wordgate.training.distributed import Ranks
+from wordgate.training.hardware.distributed import Ranks
+from wordgate.training.hardware.torchrun import Place, find_place
 from wordgate.training.loss_meter import LossMeter
-from wordgate.training.torchrun import Place, find_place
 from wordgate.training.trainer import Trainer
 
 WITHOUT_DROPOUT = (

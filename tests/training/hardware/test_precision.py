@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from wordgate.training.precision import choose_precision
+from wordgate.training.hardware.precision import choose_precision
 from wordgate.training.recipe import Cell, Precision
 
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ import torch
 
 from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.hardware.prefetch import Batch, Prefetcher
 from wordgate.training.model.adaptive_softmax_loss import cluster_members, clusters
-from wordgate.training.prefetch import Batch, Prefetcher
 
 CUTOFFS = (10, 20, 40)
 CPU = torch.device("cpu")

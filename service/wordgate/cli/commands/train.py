@@ -12,8 +12,8 @@ from wordgate.cli.options.model import BUNDLE
 from wordgate.cli.options.paths import FOLDER, INPUT_FILE
 from wordgate.cli.terminal.progress import say
 from wordgate.errors import WordgateError
+from wordgate.training.hardware.torchrun import find_place
 from wordgate.training.openmp import limit_openmp_spinning
-from wordgate.training.torchrun import find_place
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from wordgate.errors import TrainingError
-from wordgate.training.torchrun import Place
+from wordgate.training.hardware.torchrun import Place
 
 Value = TypeVar("Value")
 
