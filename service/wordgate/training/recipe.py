@@ -93,10 +93,9 @@ class TokenizerSection(Section):
     """The tokenizer."""
 
     kind: TokenizerKind = "bpe"
-    """Byte-pair encoding within words; or `words`: the words between white space as they are
-    written, `<unk>` for those outside the vocabulary, and `<eos>` after each line. Whole words are
-    for experiments on published text: it is neither normalised nor masked, and the model cannot be
-    served."""
+    """Byte-pair encoding within words; or `words`: the words between white space as written,
+    `<unk>` for those outside the vocabulary, and `<eos>` after each line. That is for experiments:
+    the text is neither normalised nor masked, and the model cannot be served."""
     vocabulary: Annotated[int, Field(ge=513, le=1_000_000)] = 16_000
     """Maximum vocabulary size, including `<eos>` and the 512 byte tokens or `<unk>`."""
 
