@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from wordgate.training import recipe as recipes
+from wordgate.training.data import token_cache
+from wordgate.training.data.token_cache import TokenisedText
 from wordgate.training.loop import Outcome
-from wordgate.training.run import Settings, train
+from wordgate.training.recipe import Recipe
+from wordgate.training.run import Settings, rules_of, sources_of, train
 
 SENTENCES = Path(__file__).parents[1] / "data" / "sentences.txt"
 COMMAND = "from wordgate.cli.commands.train import train; train()"
@@ -37,6 +41,37 @@ checkpoint_minutes = 5.0
 evaluate_every = 50
 """
 
+RUNNING_TEXT = """
+name = "running"
+language = "en"
+[text]
+folder = "{folder}"
+files = [{{path = "sentences.txt"}}]
+unpunctuated_share = 0
+held_out_share = 0
+held_out_file = "sentences.txt"
+[tokenizer]
+kind = "words"
+[network]
+layers = 2
+width = 16
+hidden_width = 24
+output = "full"
+dropout = 0.1
+[training]
+batch = 8
+length = 12
+order = "sequential"
+restart_share = 0
+steps = 60
+warmup_steps = 0
+learning_rate = 1e-2
+evaluate_every = 25
+[regularisation]
+length_deviation = 3.0
+averaging_patience = 1
+"""
+
 
 def write_recipe(folder: Path, *changes: tuple[str, str], text: str = RECIPE) -> Path:
     """Write the small recipe with changes to `folder`."""
@@ -49,6 +84,15 @@ def write_recipe(folder: Path, *changes: tuple[str, str], text: str = RECIPE) ->
     path = folder / "recipe.toml"
     path.write_text(document, encoding="utf-8")
     return path
+
+
+def tokenised(path: Path) -> tuple[Recipe, TokenisedText]:
+    """Return a recipe and its tokenised text."""
+    recipe = recipes.load(path)
+    sources, rules = sources_of(recipe, path, None), rules_of(recipe, path)
+    cache = path.parent / "cache"
+    pieces = token_cache.learn_pieces(sources, rules, recipe.tokenizer.vocabulary, cache, print)
+    return recipe, token_cache.tokenise(sources, rules, pieces, cache, print)
 
 
 def train_here(

@@ -4,13 +4,21 @@ import os
 import shutil
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import torch
 
 from wordgate.bundle import bundle as bundles
 from wordgate.errors import InvalidBundle, InvalidFile, InvalidRecipe
 from wordgate.training import recipe as recipes
+from wordgate.training.data.token_cache import Vocabulary
+from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.recipe_template import draft
+from wordgate.training.trainer import sizes_of
+
+WIKITEXT = Path(__file__).parents[2] / "models" / "wikitext2"
 
 GOOD = """
 name = "small"
@@ -27,6 +35,26 @@ width = 32
 cutoffs = [600, 1000]
 [training]
 steps = 1000
+"""
+
+
+WORDS = """
+name = "words"
+language = "en"
+[text]
+folder = "texts"
+files = [{path = "train.txt"}]
+unpunctuated_share = 0
+held_out_share = 0
+held_out_file = "valid.txt"
+[tokenizer]
+kind = "words"
+[network]
+output = "full"
+[training]
+steps = 1000
+order = "sequential"
+restart_share = 0
 """
 
 
@@ -74,7 +102,14 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ),
         ("cutoffs = [600, 1000]", 'output = "ful"', "network.output", "'two-level' or 'full'"),
         ("width = 32", 'width = 32\ncell = "tanh"', "network.cell", "'lstm', 'gru' or 'rnn'"),
-        ("width = 32", 'width = 32\ncell = "gru"', "", 'set training.precision = "float32"'),
+        (
+            "width = 32\ncutoffs = [600, 1000]\n[training]",
+            'width = 32\ncell = "gru"\ncutoffs = [600, 1000]\n[training]\nprecision = "bfloat16"',
+            "",
+            'set training.precision = "auto"',
+        ),
+        ("steps = 1000", 'steps = 1000\ndevice = "gpu"', "training.device", '"cuda:1"'),
+        ("steps = 1000", 'steps = 1000\nprecision = "float16"', "training.precision", "'auto'"),
         ("steps = 1000", "steps = 1000\ndecay_steps = 501", "training", "exceed steps"),
         ("steps = 1000", "steps = 1000\nminimum_learning_rate = 1", "training", "higher"),
         ("steps = 1000", f"steps = 1000\nseed = {1 << 63}", "training.seed", "less than"),
@@ -99,6 +134,22 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
             "not a recipe key",
         ),
         ("steps = 1000", 'steps = 1000\noptimiser = "asgd"', "training.optimiser", "'sgd'"),
+        ("steps = 1000", 'steps = 1000\norder = "sequential"', "training", "restart_share = 0"),
+        ("width = 32", "width = 32\nhidden_width = 64", "network", "at least two layers"),
+        ("[tokenizer]", '[tokenizer]\nkind = "word"', "tokenizer.kind", "'bpe' or 'words'"),
+        ("[text]", '[text]\nheld_out_file = "c.txt"', "", 'needs tokenizer.kind = "words"'),
+        (
+            "[tokenizer]",
+            '[tokenizer]\nkind = "words"',
+            "",
+            "remove text.unpunctuated_share, text.held_out_share, text.exclude",
+        ),
+        (
+            "steps = 1000",
+            'steps = 1000\norder = "sequential"\nrestart_share = 0',
+            "",
+            "remove the weights of text.files",
+        ),
         ("vocabulary = 1000", "vocabulary = 100", "tokenizer.vocabulary", "513"),
         ('name = "small"', 'name = "../x"', "name", "match"),
         ('name = "small"', 'name = "My.Model"', "name", "match"),
@@ -128,6 +179,22 @@ def test_cells_for_experiments_train_in_float32_from_scratch(tmp_path: Path) -> 
     assert _load(tmp_path, document).network.cell == "rnn"
     with pytest.raises(InvalidRecipe, match="remove init_from"):
         _load(tmp_path, f'init_from = "models/en/1"\n{document}')
+
+
+def test_the_obstacle_to_serving_is_named(tmp_path: Path) -> None:
+    """Models with another cell, layers of two widths or whole words cannot be served."""
+    assert _load(tmp_path, GOOD).obstacle_to_serving == ""
+    two_layers = GOOD.replace("layers = 1", "layers = 2\nhidden_width = 64")
+    assert _load(tmp_path, two_layers).obstacle_to_serving == "network.hidden_width = 64"
+    assert _load(tmp_path, WORDS).obstacle_to_serving == 'tokenizer.kind = "words"'
+
+
+def test_a_held_out_file_is_looked_for_beside_the_text(tmp_path: Path) -> None:
+    """The held-out file is in the folder of the text files, also in another one."""
+    recipe, path = _load(tmp_path, WORDS), tmp_path / "recipe.toml"
+    assert recipes.held_out_path(recipe, path) == tmp_path / "texts/valid.txt"
+    assert recipes.held_out_path(recipe, path, Path("/else")) == Path("/else/valid.txt")
+    assert recipes.held_out_path(_load(tmp_path, GOOD), path) is None
 
 
 def test_a_missing_recipe_says_so(tmp_path: Path) -> None:
@@ -314,3 +381,22 @@ def test_the_tokens_per_step_are_expected_values(tmp_path: Path) -> None:
     assert _load(tmp_path, GOOD).expected_pieces_per_step == 40 * 35
     half = GOOD.replace("[training]", "[regularisation]\nhalf_length_share = 0.2\n[training]")
     assert _load(tmp_path, half).expected_pieces_per_step == pytest.approx(0.9 * 40 * 35)
+
+
+def test_the_published_experiment_has_the_paper_s_sizes() -> None:
+    """The AWD-LSTM of 33 million parameters; its small version differs in sizes and text only."""
+    recipe, small = (recipes.load(WIKITEXT / f"{name}.toml") for name in ("recipe", "small"))
+    sizes = NetworkConfig(33_278, 3, 400, (33_278,), hidden_width=1150)
+    pieces = SimpleNamespace(size=33_278)
+    assert sizes_of(recipe, cast(Vocabulary, pieces)) == sizes
+    embedding, bias = 33_278 * 400, 33_278
+    layers = 4 * (1150 * (400 + 1150 + 1) + 1150 * (1150 + 1150 + 1) + 400 * (1150 + 400 + 1))
+    with torch.device("meta"):
+        parameters = sum(part.numel() for part in Network(sizes).parameters())
+    assert parameters == embedding + bias + layers == 33_545_278
+    # 2,088,628 tokens in 80 columns; a segment has 0.95 * 70 + 0.05 * 35 tokens on average.
+    assert recipe.training.steps / (2_088_628 / recipe.expected_pieces_per_step) == pytest.approx(
+        750, rel=0.002
+    )
+    assert small.training.optimiser == recipe.training.optimiser == "sgd"
+    assert small.training.order == recipe.training.order == "sequential"

@@ -1,23 +1,29 @@
 """The trainer: its update, and the regularisation of the AWD-LSTM."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
-from tests.training.small_run import train_here, write_recipe
+from tests.training.small_run import (
+    RUNNING_TEXT,
+    SENTENCES,
+    tokenised,
+    train_here,
+    write_recipe,
+)
 
-from wordgate.errors import TrainingError
+from wordgate.errors import InvalidFile, TrainingError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
-from wordgate.training.data import token_cache
 from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.token_cache import TokenisedText
+from wordgate.training.loss_meter import LossMeter
 from wordgate.training.model.dropout import DropoutRates, locked_dropout
 from wordgate.training.model.network import Network
 from wordgate.training.model.optimizer import Optimiser
 from wordgate.training.recipe import Recipe
-from wordgate.training.run import rules_of, sources_of
+from wordgate.training.run import measure
 from wordgate.training.trainer import Trainer, dropout_rates_of, schedule_of, sizes_of
 
 ALL = """
@@ -33,25 +39,20 @@ averaging_patience = 1
 [training]"""
 
 
+FLOAT = 'precision = "float32"'
+
+
 def _regularised(folder: Path, steps: int) -> Path:
     """Write a recipe with all options, so large a learning rate that averaging begins soon."""
     return write_recipe(
         folder,
-        ("\n[training]", ALL),
+        ("\n[training]", f'{ALL}\nprecision = "bfloat16"'),
         ("steps = 150", f"steps = {steps}"),
         ("warmup_steps = 20", "warmup_steps = 0"),
         ("decay_steps = 50", "decay_steps = 0"),
         ("learning_rate = 1e-2", "learning_rate = 0.5"),
         ("evaluate_every = 50", "evaluate_every = 5"),
     )
-
-
-def _tokenised(path: Path) -> tuple[Recipe, TokenisedText]:
-    recipe = recipes.load(path)
-    sources, rules = sources_of(recipe, path, None), rules_of(recipe, path)
-    cache = path.parent / "cache"
-    pieces = token_cache.learn_pieces(sources, rules, recipe.tokenizer.vocabulary, cache, print)
-    return recipe, token_cache.tokenise(sources, rules, pieces, cache, print)
 
 
 def _trained(recipe: Recipe, text: TokenisedText, updates: int) -> Trainer:
@@ -64,9 +65,10 @@ def _trained(recipe: Recipe, text: TokenisedText, updates: int) -> Trainer:
 @pytest.mark.parametrize("zeros", ["", "[regularisation]\nweight_drop = 0.0\nactivation = 0.0\n"])
 def test_without_regularisation_an_update_is_plain(tmp_path: Path, zeros: str) -> None:
     """Updates equal cross-entropy, locked dropout and AdamW written out, bit for bit."""
-    recipe, text = _tokenised(write_recipe(tmp_path, ("[training]", f"{zeros}[training]")))
+    recipe, text = tokenised(write_recipe(tmp_path, ("[training]", f"{zeros}[training]\n{FLOAT}")))
     plan = recipe.training
-    network = Network(sizes_of(recipe, text.pieces), generator=torch.Generator().manual_seed(1))
+    random = torch.Generator().manual_seed(1)
+    network = Network(sizes_of(recipe, text.pieces), torch.float32, random)
     optimiser = Optimiser(network.parameters(), schedule_of(plan))
     sampler = Sampler(text.train, [1.0], 8, SegmentLength(12), plan.restart_share, plan.seed)
     random, state = torch.Generator().manual_seed(1), network.start(8)
@@ -81,6 +83,53 @@ def test_without_regularisation_an_update_is_plain(tmp_path: Path, zeros: str) -
     trainer = _trained(recipe, text, 20)
     for name, part in trainer.network.named_parameters():
         assert torch.equal(part, network.get_parameter(name)), name
+
+
+def test_deferred_updates_have_the_same_losses(tmp_path: Path) -> None:
+    """The path for GPUs, run on the CPU, differs by rounding only, and may take turns with ours."""
+    recipe, text = tokenised(write_recipe(tmp_path, ("\n[training]", f"{ALL}\n{FLOAT}")))
+    plain, fused = Trainer(recipe, text), Trainer(recipe, text, fused=True)
+    for _ in range(10):
+        losses = []
+        for trainer in (plain, fused):
+            trainer.window = LossMeter()
+            trainer.update()
+            trainer.settle()
+            losses.append(trainer.window.surprise)
+        assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    saved = fused.save({})
+    assert saved.about["sampler"] == plain.save({}).about["sampler"]
+    plain.restore(saved)
+    found, wanted = (trainer.measure().token_perplexity for trainer in (fused, plain))
+    assert found == pytest.approx(wanted, rel=1e-5)
+    for trainer in (plain, fused):
+        trainer.update()
+        trainer.settle()
+    assert plain.window.surprise == pytest.approx(fused.window.surprise, rel=1e-5)
+
+
+def test_a_deferred_loss_that_is_not_finite_is_not_saved(tmp_path: Path) -> None:
+    """Where the loss stays on the device, it is checked before a record or a checkpoint."""
+    trainer = Trainer(*tokenised(write_recipe(tmp_path)), fused=True)
+    with torch.no_grad():
+        trainer.network.output_bias[3] = torch.nan
+    trainer.update()
+    with pytest.raises(TrainingError, match=r"not finite at step 1 or before"):
+        trainer.save({})
+
+
+def test_masks_are_drawn_anew_on_another_kind_of_device(tmp_path: Path) -> None:
+    """A generator's state of another device is replaced by a seed that depends on the step."""
+    recipe, text = tokenised(write_recipe(tmp_path))
+    trainer = _trained(recipe, text, 2)
+    saved = trainer.save({})
+    saved.tensors["random/dropout"] = torch.zeros(16, dtype=torch.uint8)
+    draws = []
+    for step in (2, 2, 3):
+        trainer.restore(replace(saved, step=step))
+        draws.append(trainer.save({}).tensors["random/dropout"])
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
 
 
 @pytest.mark.parametrize(
@@ -99,9 +148,9 @@ def test_without_regularisation_an_update_is_plain(tmp_path: Path, zeros: str) -
 )
 def test_each_option_changes_the_update(tmp_path: Path, line: str) -> None:
     """No option is ignored: with each one alone, three updates end with other weights."""
-    plain = _trained(*_tokenised(write_recipe(tmp_path)), 3)
+    plain = _trained(*tokenised(write_recipe(tmp_path)), 3)
     changed = write_recipe(tmp_path, ("\n[training]", f"\n[regularisation]\n{line}\n[training]"))
-    regularised = _trained(*_tokenised(changed), 3)
+    regularised = _trained(*tokenised(changed), 3)
     first, other = (each.network.get_parameter("layers.0.bias") for each in (plain, regularised))
     assert not torch.equal(first, other)
 
@@ -122,7 +171,7 @@ def test_the_learning_rate_follows_the_length(tmp_path: Path) -> None:
         ("decay_steps = 50", "decay_steps = 0"),
         ("dropout = 0.1", "dropout = 0.0"),
     )
-    recipe, text = _tokenised(write_recipe(tmp_path, *changes))
+    recipe, text = tokenised(write_recipe(tmp_path, *changes))
     trainer = Trainer(recipe, text)
     before = trainer.network.output_bias.detach().clone()
     gradients: list[torch.Tensor] = []
@@ -157,7 +206,7 @@ def test_evaluation_uses_the_average_and_no_regularisation(tmp_path: Path) -> No
     saved = checkpoints.load(outcome.checkpoint)
     assert not torch.equal(saved.weights["embedding"], saved.tensors["trained/embedding"])
     plain = write_recipe(tmp_path, ("evaluate_every = 50", "evaluate_every = 5"))
-    trainer = Trainer(*_tokenised(plain))
+    trainer = Trainer(*tokenised(plain))
     trainer.network.load_weights(saved.weights)
     assert asdict(trainer.measure()) == outcome.held_out
 
@@ -182,3 +231,42 @@ def test_a_changed_regularisation_does_not_resume(tmp_path: Path) -> None:
         path.write_text(path.read_text().replace(old, new))
         with pytest.raises(TrainingError, match=old.split()[0]):
             train_here(path, run)
+
+
+def test_running_text_is_read_in_order_and_resumes_with_the_same_bits(tmp_path: Path) -> None:
+    """A run of whole words in order learns, and ends with the same weights after a stop."""
+    path = write_recipe(tmp_path, text=RUNNING_TEXT)
+    whole = train_here(path, tmp_path / "whole")
+    run = tmp_path / "stopped"
+    shorter = write_recipe(tmp_path / "short", ("steps = 60", "steps = 31"), text=RUNNING_TEXT)
+    train_here(shorter, run)
+    outcome = train_here(path, run)
+    assert outcome.held_out == whole.held_out
+    assert whole.held_out["token_perplexity"] == whole.held_out["word_perplexity"] < 60
+    wanted, found = (checkpoints.load(each.checkpoint) for each in (whole, outcome))
+    assert found.about == wanted.about
+    for name, part in (wanted.weights | wanted.tensors).items():
+        assert torch.equal(part, (found.weights | found.tensors)[name]), name
+
+
+def test_a_checkpoint_is_measured_on_a_file(tmp_path: Path) -> None:
+    """The file is read in one column; text without a break is a little less surprising."""
+    path = write_recipe(tmp_path, text=RUNNING_TEXT)
+    with pytest.raises(TrainingError, match=r"run has no checkpoint; train"):
+        measure(path, tmp_path / "run", SENTENCES)
+    outcome = train_here(path, tmp_path / "run")
+    checkpoint, found = measure(path, tmp_path / "run", SENTENCES)
+    assert checkpoint == outcome.checkpoint
+    assert found.pieces == sum(len(line.split()) + 1 for line in SENTENCES.open())
+    assert found.token_perplexity == pytest.approx(outcome.held_out["token_perplexity"], rel=0.05)
+    (tmp_path / "empty.txt").write_text("")
+    with pytest.raises(InvalidFile, match="is empty"):
+        measure(path, tmp_path / "run", tmp_path / "empty.txt")
+
+
+def test_only_whole_words_are_measured_on_a_file(tmp_path: Path) -> None:
+    """Other checkpoints are exported first."""
+    path = write_recipe(tmp_path, ("= 150", "= 1"), ("= 20", "= 0"), ("= 50\nlearn", "= 0\nlearn"))
+    train_here(path, tmp_path / "run")
+    with pytest.raises(TrainingError, match="export it and use wordgate evaluate --text"):
+        measure(path, tmp_path / "run", SENTENCES)

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wordgate.training.hardware.precision import choose_precision
 from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
+from wordgate.training.recipe import Precision
 
 ZIPF_EXPONENT = 1.05
 """With this exponent, 2,000 of 16,000 tokens cover 84 % of a text and 6,000 cover 92 %."""
@@ -47,18 +49,23 @@ def run(
     repetitions: int = 7,
     steps: int = 4,
     threads: int = 2,
+    precision: Precision = "auto",
 ) -> dict[str, Any]:
     """Return the tokens per second of our training step and of the plain loop, and their ratio.
 
     Each repetition measures `steps` steps of both; results are medians. torch's number of threads
-    is set to `threads` during the measurement.
+    is set to `threads` during the measurement. `precision` is that of the products, as in a recipe;
+    the plain loop has float32 products where torch.nn.LSTM does not support bfloat16.
     """
     before = torch.get_num_threads()
+    chosen = choose_precision(precision, torch.device("cpu"))
+    plain_products = _plain_products(chosen.products)
     torch.set_num_threads(threads)
     try:
         sizes = NetworkConfig(vocabulary, layers, width, cutoffs)
         segments = _segments(vocabulary, batch, length, steps)
-        ours, plain = _our_step(sizes, batch), _plain_step(sizes, batch)
+        ours = _our_step(sizes, batch, chosen.products)
+        plain = _plain_step(sizes, batch, plain_products)
         _seconds(ours, segments)
         _seconds(plain, segments)
         pairs = [(_seconds(ours, segments), _seconds(plain, segments)) for _ in range(repetitions)]
@@ -80,10 +87,16 @@ def run(
         "repetitions": repetitions,
         "steps_per_repetition": steps,
         "threads": threads,
-        "products": "bfloat16",
-        "plain_loop_products": "bfloat16" if _lstm_takes_bfloat16() else "float32",
+        "products": chosen.name,
+        "products_reason": chosen.reason,
+        "plain_loop_products": "bfloat16" if plain_products == torch.bfloat16 else "float32",
         "torch": torch.__version__,
     }
+
+
+def _plain_products(ours: torch.dtype) -> torch.dtype:
+    """Return our products' type if torch.nn.LSTM supports it, else float32."""
+    return ours if ours == torch.bfloat16 and _lstm_takes_bfloat16() else torch.float32
 
 
 @cache
@@ -116,8 +129,8 @@ def _seconds(step: Callable[[Tensor], float], segments: list[Tensor]) -> float:
     return time.perf_counter() - start
 
 
-def _our_step(sizes: NetworkConfig, batch: int) -> Callable[[Tensor], float]:
-    network = Network(sizes, torch.bfloat16, torch.Generator().manual_seed(1))
+def _our_step(sizes: NetworkConfig, batch: int, products: torch.dtype) -> Callable[[Tensor], float]:
+    network = Network(sizes, products, torch.Generator().manual_seed(1))
     network.train()
     optimiser = Optimiser(network.parameters(), Schedule(3e-3, 6e-5, 100, 100, 10_000))
     state = network.start(batch)
@@ -133,13 +146,15 @@ def _our_step(sizes: NetworkConfig, batch: int) -> Callable[[Tensor], float]:
     return step
 
 
-def _plain_step(sizes: NetworkConfig, batch: int) -> Callable[[Tensor], float]:
+def _plain_step(
+    sizes: NetworkConfig, batch: int, products: torch.dtype
+) -> Callable[[Tensor], float]:
     model = PlainModel(sizes.vocabulary, sizes.layers, sizes.width)
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     zeros = torch.zeros(sizes.layers, batch, sizes.width)
     state: Any = (zeros, zeros)
-    in_bfloat16 = _lstm_takes_bfloat16()
+    in_bfloat16 = products == torch.bfloat16
 
     def step(segment: Tensor) -> float:
         nonlocal state

@@ -47,7 +47,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     Raises `InvalidFile` if it cannot be written (for example, disk full); older ones are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_PREFIX}{checkpoint.step:08d}{_SUFFIX}"
+    path = path_of(folder, checkpoint.step)
     draft = folder / f"{_DRAFT}{path.name}"
     tensors = {f"{_WEIGHTS}{name}": value for name, value in checkpoint.weights.items()}
     tensors |= checkpoint.tensors
@@ -94,6 +94,11 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(
         header["step"], header["recipe"], header["tokenizer"], weights, others, header["about"]
     )
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Return the path of the checkpoint of a step."""
+    return folder / f"{_PREFIX}{step:08d}{_SUFFIX}"
 
 
 def checkpoints(folder: Path) -> list[Path]:

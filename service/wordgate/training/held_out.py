@@ -1,17 +1,19 @@
-"""Measure perplexity on held-out passages during training.
+"""Measure perplexity on held-out text during training.
 
-Each passage is read on its own, as the server reads a text: from the zero state, with `<eos>`
-before it and after it.
+`measure` reads each passage on its own, as the server reads a text: from the zero state, with
+`<eos>` before it and after it. `measure_in_order` reads running text and carries the state over.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from wordgate.evaluation.perplexity import perplexity_of
+from wordgate.training.data.sequential_sampler import columns_of
 from wordgate.training.data.token_cache import PieceFile
 from wordgate.training.model.network import Network
 
@@ -19,6 +21,11 @@ FIRST_WORDS = 5
 _ROWS = 64
 MAX_PIECES = 256
 """Maximum number of tokens scored per passage, including `<eos>`."""
+
+COLUMNS = 10
+"""Columns of running text that are read side by side, as in the authors' code of the AWD-LSTM."""
+
+_SEGMENT = 64
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,52 @@ def measure(
         words,
         pieces,
     )
+
+
+def measure_in_order(
+    network: Network,
+    stream: NDArray[np.int64],
+    ends_word: NDArray[np.bool_],
+    eos: int,
+    columns: int = COLUMNS,
+) -> Perplexities:
+    """Return the perplexities of running text, `stream` [tokens], under the current weights.
+
+    The text is cut into `columns` parts of equal length. Each part is read from the zero state
+    without a break: in one column, every token is predicted from all tokens before it. The last
+    tokens, fewer than `columns`, are left out.
+    """
+    network.eval()
+    read, targets = columns_of(stream, min(columns, len(stream)), eos)
+    state, parts = network.start(read.shape[1]), []
+    for start in range(0, len(read), _SEGMENT):
+        part = slice(start, start + _SEGMENT)
+        tokens, following = (
+            torch.from_numpy(each[part].copy()).to(network.embedding.device)
+            for each in (read, targets)
+        )
+        with torch.no_grad():
+            hidden, state = network(tokens, state)
+            found = network.log_probs(hidden.flatten(0, 1), following.flatten())
+        parts.append(found.view(following.shape).double().cpu().numpy())
+    log_probs, ends = np.concatenate(parts), ends_word[targets]
+    first = _in_first_words(read, ends, eos)
+    return Perplexities(
+        perplexity_of(-float(log_probs.sum()), int(ends.sum())),
+        perplexity_of(-float(log_probs.sum()), targets.size),
+        perplexity_of(-float(log_probs[first].sum()), int(ends[first].sum())),
+        int(ends.sum()),
+        targets.size,
+    )
+
+
+def _in_first_words(
+    read: NDArray[np.integer[Any]], ends: NDArray[np.bool_], eos: int
+) -> NDArray[np.bool_]:
+    """Return which targets are in the first words after `<eos>`, bool [rows, columns]."""
+    before: NDArray[np.int64] = np.cumsum(ends, axis=0) - ends
+    at_start = np.maximum.accumulate(np.where(read == eos, before, 0))
+    return np.asarray(before - at_start < FIRST_WORDS)
 
 
 def _log_probs(

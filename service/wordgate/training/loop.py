@@ -16,12 +16,19 @@ from typing import Any, Literal
 
 from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training import checkpoint as checkpoints
+from wordgate.training.hardware.distributed import Ranks
+from wordgate.training.loss_meter import LossMeter
 from wordgate.training.metrics_log import Journal
 from wordgate.training.progress import Progress
-from wordgate.training.trainer import LossMeter, Trainer
+from wordgate.training.trainer import Trainer
 
 RECORD_EVERY = 50
 """Interval between records of the training loss, in steps."""
+
+AGREE_EVERY_ON_GPU = 10
+"""Interval between the ranks' exchanges of signals and time limits on CUDA devices, in steps."""
+
+_ONE_PROCESS = Ranks()
 
 Reason = Literal["finished", "out of time", "interrupted"]
 
@@ -40,13 +47,20 @@ class Loop:
     """Runs the training loop from the trainer's current step."""
 
     def __init__(
-        self, trainer: Trainer, folder: Path, progress: Progress, held_out: dict[str, float]
+        self,
+        trainer: Trainer,
+        folder: Path,
+        progress: Progress,
+        held_out: dict[str, float],
+        ranks: Ranks = _ONE_PROCESS,
     ) -> None:
+        """`ranks`: the processes that run this loop; only the first one writes to `folder`."""
         self._trainer = trainer
         self._folder = folder / "checkpoints"
         self._plan = trainer.recipe.training
         self._progress = progress
-        self._journal = Journal(folder, trainer.step)
+        self._ranks = ranks
+        self._journal = Journal(folder, trainer.step) if ranks.is_first else None
         self._held_out = held_out
         self._clock = time.monotonic()
         self._carried_pieces = trainer.window.pieces
@@ -54,8 +68,9 @@ class Loop:
     def run(self, max_minutes: float | None = None) -> Outcome:
         """Train until the recipe's last step, the time limit, or SIGINT/SIGTERM.
 
-        A checkpoint is always written after the last update. Raises `TrainingError` if the loss is
-        not finite.
+        A checkpoint is always written after the last update. A signal to one rank, or the time
+        limit on it, stops all ranks after the same step. Raises `TrainingError` if the loss is not
+        finite or another rank has ended.
         """
         end = time.monotonic() + 60 * max_minutes if max_minutes is not None else math.inf
         save_seconds = 60 * self._plan.checkpoint_minutes
@@ -63,17 +78,33 @@ class Loop:
         try:
             with _signals() as stop:
                 while self._trainer.step < self._plan.steps:
-                    if stop.is_set():
+                    now = time.monotonic()
+                    is_interrupted, is_late, must_save = self._agree(
+                        stop.is_set(), now >= end, now - saved >= save_seconds
+                    )
+                    if is_interrupted:
                         return self._finish("interrupted")
-                    if time.monotonic() >= end:
+                    if is_late:
                         return self._finish("out of time")
-                    self._one_step()
-                    if time.monotonic() - saved >= save_seconds:
+                    if must_save:
                         self._save()
                         saved = time.monotonic()
+                    self._one_step()
             return self._finish("finished")
         finally:
-            self._journal.close()
+            if self._journal:
+                self._journal.close()
+
+    def _agree(self, *flags: bool) -> list[bool]:
+        """Return for each flag whether it is set on any rank; false between two exchanges.
+
+        Ranks on the CPU exchange before each step, on CUDA devices less often: the host runs ahead
+        of the device, and waiting for the other hosts would cost that lead.
+        """
+        is_on_gpu = self._trainer.device.type == "cuda" and self._ranks.size > 1
+        if is_on_gpu and self._trainer.step % AGREE_EVERY_ON_GPU:
+            return [False] * len(flags)
+        return self._ranks.any_of(*flags)
 
     def _one_step(self) -> None:
         trainer = self._trainer
@@ -87,6 +118,7 @@ class Loop:
 
     def _record(self) -> None:
         trainer, window = self._trainer, self._trainer.window
+        trainer.settle()
         seconds = max(time.monotonic() - self._clock, 1e-9)
         pieces = window.pieces - self._carried_pieces
         figures = {
@@ -94,7 +126,7 @@ class Loop:
             "learning_rate": trainer.optimiser.schedule.at(trainer.step - 1),
             "tokens_per_second": pieces / seconds,
         }
-        self._journal.write(trainer.step, "train", **figures)
+        self._write("train", figures)
         self._progress.show(trainer.step, figures, self._held_out)
         trainer.window = LossMeter()
         self._clock, self._carried_pieces = time.monotonic(), 0
@@ -102,17 +134,23 @@ class Loop:
     def _measure(self) -> None:
         started = time.monotonic()
         self._held_out = asdict(self._trainer.measure())
-        self._journal.write(self._trainer.step, "held_out", **self._held_out)
+        self._write("held_out", self._held_out)
         self._progress.measured(self._trainer.step, self._held_out)
         self._clock += time.monotonic() - started
 
+    def _write(self, kind: str, figures: dict[str, float]) -> None:
+        if self._journal:
+            self._journal.write(self._trainer.step, kind, **figures)
+
     def _save(self) -> Path:
         started = time.monotonic()
-        self._journal.flush()
-        path = checkpoints.save(self._folder, self._trainer.save({"held_out": self._held_out}))
-        self._journal.draw()
+        saved = self._trainer.save({"held_out": self._held_out})
+        if self._journal:
+            self._journal.flush()
+            checkpoints.save(self._folder, saved)
+            self._journal.draw()
         self._clock += time.monotonic() - started
-        return path
+        return checkpoints.path_of(self._folder, saved.step)
 
     def _finish(self, reason: Reason) -> Outcome:
         return Outcome(reason, self._trainer.step, self._save(), self._held_out)

@@ -5,12 +5,13 @@ give the same model.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wordgate.bundle.manifest import NAME_PATTERN
 from wordgate.errors import InvalidFile, InvalidRecipe
@@ -29,7 +30,17 @@ ones are not registered, and this rejects names such as `English`."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Cell = Literal["lstm", "gru", "rnn"]
+Precision = Literal["auto", "bfloat16", "float32"]
 OptimiserKind = Literal["adamw", "sgd"]
+TokenizerKind = Literal["bpe", "words"]
+Order = Literal["shuffled", "sequential"]
+_WHOLE_WORDS = 'tokenizer.kind = "words"'
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch("cpu|cuda(:[0-9]{1,3})?", name):
+        raise ValueError('must be "cpu", "cuda" or, with the number of a GPU, "cuda:1"')
+    return name
 
 
 class Section(BaseModel):
@@ -61,6 +72,8 @@ class Text(Section):
     """Share of passages split into sentences that become separate texts, like chat messages."""
     held_out_share: Share = 0.005
     """Share of passages held out for evaluation."""
+    held_out_file: str = ""
+    """File in `folder` to evaluate on instead, with `tokenizer.kind = "words"`."""
     exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Files of phrases or questions, relative to the recipe. Passages with one are dropped."""
     never_suggested: str = ""
@@ -79,8 +92,12 @@ class Text(Section):
 class TokenizerSection(Section):
     """The tokenizer."""
 
+    kind: TokenizerKind = "bpe"
+    """Byte-pair encoding within words; or `words`: the words between white space as written,
+    `<unk>` for those outside the vocabulary, and `<eos>` after each line. That is for experiments:
+    the text is neither normalised nor masked, and the model cannot be served."""
     vocabulary: Annotated[int, Field(ge=513, le=1_000_000)] = 16_000
-    """Vocabulary size, including `<eos>` and the 512 byte tokens."""
+    """Maximum vocabulary size, including `<eos>` and the 512 byte tokens or `<unk>`."""
 
 
 class NetworkSection(Section):
@@ -91,7 +108,9 @@ class NetworkSection(Section):
     experiments: they are trained and evaluated in float32, but not exported or served."""
     layers: Count = 2
     width: Count = 512
-    """Size of the hidden layers and of the embeddings."""
+    """Size of the layers and of the embeddings."""
+    hidden_width: Count | None = None
+    """Size of the layers below the top one, if it differs: for experiments, not served."""
     output: Literal["two-level", "full"] = "two-level"
     cutoffs: Annotated[tuple[int, ...], Field(strict=False)] = ()
     """Cutoffs of the adaptive softmax: ends of the head and of each cluster of rarer tokens."""
@@ -113,6 +132,8 @@ class NetworkSection(Section):
             raise ValueError(f"cutoffs must increase: {list(self.cutoffs)}")
         if self.cutoffs and self.cutoffs[0] < 1:
             raise ValueError("cutoffs must be 1 or more")
+        if self.hidden_width and self.layers == 1:
+            raise ValueError("hidden_width needs at least two layers; set width")
         return self
 
 
@@ -133,11 +154,16 @@ class Training(Section):
     minimum_learning_rate: NotNegative = 6e-5
     weight_decay: NotNegative = 0.01
     clip_norm: Positive = 1.0
+    order: Order = "shuffled"
+    """Order of the text: shuffled passages, or `sequential`: consecutive tokens in `batch` columns,
+    with the state carried over. Held-out text is then read in order too."""
     restart_share: Share = 0.08
     """Share of segments that begin a new text: the state is zeroed and `<eos>` is read."""
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Precision of the matrix products; weights and sums are float32."""
-    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Precision = "auto"
+    """Precision of the matrix products; weights and sums are float32. "auto" is bfloat16 on
+    hardware that multiplies it, else float32."""
+    device: Annotated[str, AfterValidator(_device)] = "cpu"
+    """The processor ("cpu") or a GPU: "cuda", or by number "cuda:1"."""
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
     threads: Annotated[int, Field(ge=0, le=1024)] = 2
     """Threads per step; 0 uses all processors. The number affects the last bits of the result."""
@@ -154,6 +180,8 @@ class Training(Section):
             raise ValueError(f"warmup_steps + decay_steps ({sums}) exceed steps ({self.steps})")
         if self.minimum_learning_rate > self.learning_rate:
             raise ValueError("minimum_learning_rate is higher than learning_rate")
+        if self.order == "sequential" and self.restart_share:
+            raise ValueError('order = "sequential" has no restarts; set restart_share = 0')
         return self
 
 
@@ -204,18 +232,43 @@ class Recipe(Section):
         plan = self.training
         return plan.batch * plan.length * (1 - self.regularisation.half_length_share / 2)
 
+    @property
+    def obstacle_to_serving(self) -> str:
+        """The setting because of which the server cannot run the model; empty if it can."""
+        if self.network.cell != "lstm":
+            return f'network.cell = "{self.network.cell}"'
+        if self.network.hidden_width:
+            return f"network.hidden_width = {self.network.hidden_width}"
+        return _WHOLE_WORDS if self.tokenizer.kind == "words" else ""
+
     @model_validator(mode="after")
     def _cell_fits(self) -> Self:
         cell = self.network.cell
-        if cell != "lstm" and self.training.precision != "float32":
+        if cell != "lstm" and self.training.precision == "bfloat16":
             raise ValueError(
                 f'network.cell = "{cell}" trains in float32 only; set training.precision = '
-                '"float32"'
+                '"auto" or "float32"'
             )
-        if cell != "lstm" and self.init_from:
+        if self.obstacle_to_serving and self.init_from:
             raise ValueError(
-                f'network.cell = "{cell}" cannot continue a published version, which is an LSTM; '
-                "remove init_from"
+                f"{self.obstacle_to_serving} cannot continue a published version; remove init_from"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _text_fits(self) -> Self:
+        """Reject settings of the text that the tokenizer or the order would ignore."""
+        text, whole_words = self.text, self.tokenizer.kind == "words"
+        if text.held_out_file and not whole_words:
+            raise ValueError(f"text.held_out_file needs {_WHOLE_WORDS}")
+        changing = ("unpunctuated_share", "sentences_share", "held_out_share", "exclude")
+        keys = ", ".join(f"text.{key}" for key in changing if getattr(text, key))
+        if whole_words and keys:
+            raise ValueError(f"{_WHOLE_WORDS} reads the text as it is: set to 0 or remove {keys}")
+        if self.training.order == "sequential" and any(file.weight != 1 for file in text.files):
+            raise ValueError(
+                'training.order = "sequential" reads each file once per pass; remove the weights '
+                "of text.files"
             )
         return self
 
@@ -257,6 +310,12 @@ def text_paths(recipe: Recipe, path: Path, text_folder: Path | None = None) -> l
     """
     folder = text_folder or path.parent / recipe.text.folder
     return [folder / file.path for file in recipe.text.files]
+
+
+def held_out_path(recipe: Recipe, path: Path, text_folder: Path | None = None) -> Path | None:
+    """Return the path of the held-out file, if the recipe has one; `text_folder` as above."""
+    name = recipe.text.held_out_file
+    return (text_folder or path.parent / recipe.text.folder) / name if name else None
 
 
 def exclude_paths(recipe: Recipe, path: Path) -> list[Path]:

@@ -35,7 +35,8 @@ _RESUMABLE_CHANGES = {
 }
 """Keys that may change between checkpoint and resumption.
 
-They affect at most the last bits, so a run may move to a machine with other precision or threads.
+Device, threads and precision change the rounding, not the computation: a run may move to another
+machine, where "auto" may be another precision. The number of processes is not in the recipe at all.
 Steps and learning rates are checked separately, for the steps made so far."""
 
 

@@ -5,20 +5,25 @@ Makes updates, and converts the state to and from checkpoints.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wordgate.errors import TrainingError
-from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import held_out
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data.sampler import Sampler, SegmentLength
-from wordgate.training.data.token_cache import TokenisedText
+from wordgate.training.data.sequential_sampler import SequentialSampler, running_text
+from wordgate.training.data.token_cache import TokenisedText, Vocabulary
+from wordgate.training.hardware.devices import find_device
+from wordgate.training.hardware.distributed import Ranks
+from wordgate.training.hardware.precision import choose_precision
+from wordgate.training.hardware.prefetch import Prefetcher
+from wordgate.training.loss_meter import LossMeter
 from wordgate.training.model.activation_penalty import activation_penalty, temporal_penalty
 from wordgate.training.model.dropout import DropoutRates, locked_dropout
 from wordgate.training.model.network import Network, NetworkConfig, State
@@ -26,25 +31,29 @@ from wordgate.training.model.optimizer import Optimiser, Schedule
 from wordgate.training.model.weight_average import WeightAverage
 from wordgate.training.recipe import Recipe, Training
 
-_PRODUCTS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+_ONE_PROCESS = Ranks()
+_SEGMENTS_AHEAD = 2
 _TRAINED = "trained/"
 """Prefix of the weights in training, in checkpoints whose weights are an average."""
 
 
-@dataclass
-class LossMeter:
-    """Loss since the last record: sum over tokens, and number of tokens."""
-
-    surprise: float = 0.0
-    pieces: int = 0
-
-
 class Trainer:
-    """Makes updates one by one; can be saved and restored between any two."""
+    """Makes updates one by one; can be saved and restored between any two.
 
-    def __init__(self, recipe: Recipe, text: TokenisedText) -> None:
+    On a CUDA device an update only enqueues work: segments are prepared ahead, and the loss stays
+    on the device until `settle`. `fused` chooses this for any device.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        text: TokenisedText,
+        ranks: Ranks = _ONE_PROCESS,
+        *,
+        fused: bool | None = None,
+    ) -> None:
+        """`ranks`: the processes that share the training; each reads its columns of the batch."""
         plan = recipe.training
-        weights = [file.weight for file in recipe.text.files]
         self.recipe = recipe
         self.step = 0
         self.window = LossMeter()
@@ -52,11 +61,16 @@ class Trainer:
         self.text = text
         self._text_key = text.key
         self._document = text.pieces.to_json()
+        self.device = find_device(plan.device, ranks.local_rank)
+        self._ranks, self._columns = ranks, ranks.columns(plan.batch)
+        self._is_deferred = self.device.type == "cuda" if fused is None else fused
+        self.precision = choose_precision(plan.precision, self.device, recipe.network.cell)
         self.network = Network(
             sizes_of(recipe, text.pieces),
-            _PRODUCTS[plan.precision],
+            self.precision.products,
             torch.Generator().manual_seed(plan.seed),
-        ).to(plan.device)
+            fused=fused,
+        ).to(self.device)
         self.optimiser = Optimiser(
             self.network.parameters(),
             schedule_of(plan),
@@ -66,16 +80,24 @@ class Trainer:
         )
         self._average = WeightAverage(self.network, recipe.regularisation.averaging_patience)
         self._rates = dropout_rates_of(recipe)
-        self._dropout = torch.Generator().manual_seed(plan.seed)
-        self._sampler = Sampler(
-            text.train, weights, plan.batch, length_of(recipe), plan.restart_share, plan.seed
+        self._dropout = torch.Generator(self.device).manual_seed(
+            plan.seed if ranks.is_first else _seed(plan.seed, ranks.rank)
         )
-        self._state = self.network.start(plan.batch)
-        self._held_out = held_out.choose(text.held_out, weights, plan.evaluation_pieces)
+        ahead = _SEGMENTS_AHEAD if self._is_deferred else 0
+        self._segments = Prefetcher(
+            sampler_of(recipe, text),
+            self.network.sizes.cutoffs,
+            self.device,
+            self._columns,
+            ahead,
+        )
+        self._state = self.network.start(plan.batch // ranks.size)
+        self._held_out = held_out_of(recipe, text)
         if recipe.regularisation.averaging_patience and not self._held_out:
             raise TrainingError(
                 "regularisation.averaging_patience needs held-out passages and there are none; "
-                "raise text.held_out_share or remove averaging_patience"
+                "raise text.held_out_share (for whole words, set text.held_out_file) or remove "
+                "averaging_patience"
             )
 
     def begin_at_frequencies(self) -> None:
@@ -92,28 +114,40 @@ class Trainer:
         return self._document
 
     def update(self) -> None:
-        """Train on one segment. Raises `TrainingError` if the loss is not finite."""
-        segment = self._sampler.next_segment()
-        device = self.recipe.training.device
-        read = torch.from_numpy(segment.read).to(device)
-        targets = torch.from_numpy(segment.targets).to(device)
-        state = self._state.restart(torch.from_numpy(segment.restarted).to(device))
+        """Train on one segment.
+
+        Raises `TrainingError` if the loss is not finite, before the weights change; on a CUDA
+        device, `settle` does so.
+        """
+        batch = self._segments.next()
+        pieces = batch.targets.numel()
+        state = self._state.restart(batch.restarted)
         self.network.train()
-        top, self._state = self.network(read, state, self._rates, self._dropout)
+        top, self._state = self.network(
+            batch.read, state, self._rates, self._dropout, batch.distinct
+        )
         dropped = locked_dropout(top, self._rates.output, self._dropout)
-        surprise = self.network.loss(dropped, targets)
-        loss = float(surprise.detach())
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is not finite at step {self.step + 1}; lower training.learning_rate or "
-                "training.clip_norm, or raise training.warmup_steps, and start over with --fresh"
-            )
-        self._penalised(surprise / targets.numel(), top, dropped).backward()
-        self.optimiser.step(len(targets) / self.recipe.training.length)
-        self._average.update()
+        surprise = self.network.loss(dropped, batch.targets, batch.members)
+        (self._penalised(surprise / pieces, top, dropped) / self._ranks.size).backward()
         self.step += 1
-        self.window.surprise += loss
-        self.window.pieces += targets.numel()
+        total = self._ranks.sum_gradients(self.optimiser.parameters, surprise.detach())
+        self.window.add(total, pieces * self._ranks.size)
+        if not self._is_deferred:
+            self.settle()
+        self.optimiser.step(len(batch.targets) / self.recipe.training.length)
+        self._average.update()
+
+    def settle(self) -> None:
+        """Wait for the updates made so far and include their losses in `window`.
+
+        Raises `TrainingError` if a loss is not finite.
+        """
+        if not math.isfinite(self.window.settle()):
+            raise TrainingError(
+                f"the loss is not finite at step {self.step}{' or before' * self._is_deferred}; "
+                "lower training.learning_rate or training.clip_norm, or raise "
+                "training.warmup_steps, and start over with --fresh"
+            )
 
     def _penalised(self, loss: Tensor, top: Tensor, dropped: Tensor) -> Tensor:
         """Return the loss per token with the activation regularisation of the recipe added."""
@@ -127,14 +161,19 @@ class Trainer:
     def measure(self) -> held_out.Perplexities:
         """Return the perplexities of the held-out passages under the averaged or current weights.
 
+        The first rank measures them, the others wait.
         Every `training.evaluate_every` steps they may trigger the averaging.
         """
-        found = held_out.measure(
-            self._average.network, self._held_out, self._pieces.ends_word, self._pieces.eos
-        )
+        found = self._ranks.from_first(self._measure)
         if self.step % self.recipe.training.evaluate_every == 0:
             self._average.observe(found.word_perplexity)
         return found
+
+    def _measure(self) -> held_out.Perplexities:
+        network, ends, eos = self._average.network, self._pieces.ends_word, self._pieces.eos
+        if self.recipe.training.order == "sequential":
+            return held_out.measure_in_order(network, self._held_out[0], ends, eos)
+        return held_out.measure(network, self._held_out, ends, eos)
 
     @property
     def can_measure(self) -> bool:
@@ -142,20 +181,27 @@ class Trainer:
         return bool(self._held_out)
 
     def save(self, about: dict[str, Any]) -> Checkpoint:
-        """Return the current state as a checkpoint. `about` adds entries to its metadata."""
+        """Return the current state as a checkpoint. `about` adds entries to its metadata.
+
+        The carried state is that of all ranks' columns, so that any number of ranks can resume.
+        Raises `TrainingError` if a loss since the last record is not finite.
+        """
+        self.settle()
         numbers, tensors = checkpoints.flatten(self.optimiser.state_dict(), "optimiser")
         tensors |= {
-            "carried/hidden": self._state.hidden,
-            "carried/cells": self._state.cells,
-            "random/dropout": self._dropout.get_state(),
+            f"carried/{name}": torch.cat(self._ranks.gather(part), 1)
+            for name, part in self._state._asdict().items()
         }
+        states = self._ranks.gather(self._dropout.get_state())
+        tensors |= {_dropout_key(rank): state for rank, state in enumerate(states)}
         if self._average.network is not self.network:
             tensors |= {f"{_TRAINED}{name}": value for name, value in _weights(self.network)}
         about = about | {
             "text": self._text_key,
-            "sampler": self._sampler.state(),
+            "sampler": self._segments.state(),
             "optimiser": numbers,
             "window": [self.window.surprise, self.window.pieces],
+            "precision": self.precision.name,
             "torch": torch.__version__,
         }
         if self.recipe.regularisation.averaging_patience:
@@ -182,18 +228,39 @@ class Trainer:
         self.network.load_weights(trained or saved.weights)
         if self.recipe.regularisation.averaging_patience:
             self._average.restore(saved.about["average"], saved.weights)
-        device = self.recipe.training.device
         self.optimiser.load_state_dict(checkpoints.restore(saved.about["optimiser"], saved.tensors))
         self._state = State(
-            saved.tensors["carried/hidden"].to(device), saved.tensors["carried/cells"].to(device)
+            *(
+                saved.tensors[f"carried/{name}"][:, self._columns].to(self.device)
+                for name in State._fields
+            )
         )
-        self._dropout.set_state(saved.tensors["random/dropout"])
-        self._sampler.restore(saved.about["sampler"])
+        self._restore_dropout(saved.tensors.get(_dropout_key(self._ranks.rank)), saved.step)
+        self._segments.restore(saved.about["sampler"])
         self.window = LossMeter(*saved.about["window"])
         self.step = saved.step
 
+    def _restore_dropout(self, state: Tensor | None, step: int) -> None:
+        """Restore the dropout generator.
 
-def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
+        Seed it anew if there is no state for this rank, or it is of another kind of device.
+        """
+        if state is not None and state.shape == self._dropout.get_state().shape:
+            self._dropout.set_state(state)
+        else:
+            self._dropout.manual_seed(_seed(self.recipe.training.seed, self._ranks.rank, step))
+
+
+def _dropout_key(rank: int) -> str:
+    return f"random/dropout/{rank}" if rank else "random/dropout"
+
+
+def _seed(*parts: int) -> int:
+    """Return a seed that depends on all parts."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint32)[0])
+
+
+def sizes_of(recipe: Recipe, pieces: Vocabulary) -> NetworkConfig:
     """Return the network's sizes and cell, dropping cutoffs beyond the tokenizer's vocabulary.
 
     A small text yields fewer tokens than the recipe's `tokenizer.vocabulary`.
@@ -201,8 +268,33 @@ def sizes_of(recipe: Recipe, pieces: Tokenizer) -> NetworkConfig:
     network = recipe.network
     cutoffs = [end for end in network.cutoffs if end < pieces.size]
     return NetworkConfig(
-        pieces.size, network.layers, network.width, (*cutoffs, pieces.size), network.cell
+        pieces.size,
+        network.layers,
+        network.width,
+        (*cutoffs, pieces.size),
+        network.cell,
+        network.hidden_width,
     )
+
+
+def sampler_of(recipe: Recipe, text: TokenisedText) -> Sampler | SequentialSampler:
+    """Return the sampler of the training text in the recipe's order."""
+    plan, length = recipe.training, length_of(recipe)
+    if plan.order == "sequential":
+        return SequentialSampler(text.train, plan.batch, length, plan.seed, text.pieces.eos)
+    weights = [file.weight for file in recipe.text.files]
+    return Sampler(text.train, weights, plan.batch, length, plan.restart_share, plan.seed)
+
+
+def held_out_of(recipe: Recipe, text: TokenisedText) -> list[NDArray[np.int64]]:
+    """Return the held-out passages, or for text in order its beginning as one; empty if none."""
+    limit = recipe.training.evaluation_pieces
+    if recipe.training.order == "sequential":
+        streams = [running_text([file], text.pieces.eos) for file in text.held_out if len(file)]
+        return [np.concatenate(streams)[:limit].astype(np.int64)] if streams else []
+    files = recipe.text.files
+    weights = [1.0] if recipe.text.held_out_file else [file.weight for file in files]
+    return held_out.choose(text.held_out, weights, limit)
 
 
 def dropout_rates_of(recipe: Recipe) -> DropoutRates:

@@ -52,9 +52,19 @@ def test_the_training_step_is_compared_with_a_plain_loop(
     monkeypatch.setattr(
         training_step, "run", lambda batch, length, **others: {"batch": batch} | others
     )
-    arguments = ["bench", "train", "--batch", "5", "--threads", "1", "--json"]
+    arguments = [
+        "bench",
+        "train",
+        "--batch",
+        "5",
+        "--threads",
+        "1",
+        "--precision",
+        "float32",
+        "--json",
+    ]
     printed = json.loads(CliRunner().invoke(wordgate, arguments).stdout)
-    assert printed == {"batch": 5, "threads": 1, "repetitions": 7}
+    assert printed == {"batch": 5, "threads": 1, "repetitions": 7, "precision": "float32"}
 
 
 def test_scoring_is_compared_with_a_padded_batch_and_a_limit(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file
-from tests.training.small_run import SENTENCES, write_recipe
+from tests.training.small_run import RUNNING_TEXT, SENTENCES, write_recipe
 
 from wordgate.cli.commands.train import train
 from wordgate.errors import InvalidFile, WordgateError
@@ -118,6 +118,20 @@ def test_a_published_model_is_continued() -> None:
         assert torch.equal(saved.weights[name], value.float())
 
 
+def test_a_checkpoint_is_evaluated_on_a_file(tmp_path: Path) -> None:
+    """`--evaluate FILE` prints a perplexity and trains nothing."""
+    recipe = write_recipe(tmp_path, ("steps = 60", "steps = 2"), text=RUNNING_TEXT)
+    trained = _train(recipe)
+    assert "next: wordgate export" not in trained.output
+    result = _train(recipe, "--evaluate", SENTENCES)
+    assert result.exit_code == 0, result.output
+    said = result.output.splitlines()[-1]
+    assert said.startswith(f"{SENTENCES}: perplexity ")
+    assert said.endswith("runs/running/checkpoints/step-00000002.safetensors")
+    refused = _train("--text", SENTENCES, "--name", "x", "--evaluate", SENTENCES)
+    assert "--evaluate: requires RECIPE" in refused.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -147,6 +161,29 @@ def test_contradictory_arguments_are_refused(arguments: list[str], problem: str)
     result = _train(*arguments)
     assert result.exit_code == 2
     assert problem in result.output
+
+
+def test_the_precision_is_said_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run says its precision and why, warns of emulation, and says if it has changed."""
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    chosen = _train(write_recipe(tmp_path), "--max-minutes", "0").output
+    assert "matrix products in float32: the processor has neither AVX-512 BF16 nor AMX" in chosen
+    assert "warning" not in chosen
+    explicit = ("[training]", '[training]\nprecision = "bfloat16"')
+    said = _train(write_recipe(tmp_path, explicit), "--max-minutes", "0").output
+    assert "in bfloat16 (the run began in float32): set in the recipe" in said
+    assert "warning: bfloat16 products are emulated here" in said
+
+
+def test_text_files_are_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under torchrun `--text` is refused: the processes would write one recipe."""
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    result = _train("--text", SENTENCES, "--name", "mine")
+    assert result.exit_code == 2
+    assert "--text: cannot be used under torchrun" in result.output
+    assert not Path("models").exists()
 
 
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,3 +61,10 @@ def test_a_continued_version_needs_little_text(tmp_path: Path) -> None:
     recipe = recipes.load(write_recipe(tmp_path, change))
     said = list(text_amount.describe(_text(7_200), recipe))
     assert said[2] == "enough text: yes, continues models/en/3, so a small text is enough"
+
+
+def test_a_regularised_recipe_may_read_its_text_often(tmp_path: Path) -> None:
+    """Regularisation is for text that is read many times, so 72 passes are no reason to warn."""
+    change = ("\n[training]", "\n[regularisation]\nweight_drop = 0.5\n[training]")
+    recipe = recipes.load(write_recipe(tmp_path, change))
+    assert not [line for line in text_amount.describe(_text(100), recipe) if "memoris" in line]

@@ -1,10 +1,14 @@
 """The PyTorch network: shapes, names, state and gradients."""
 
+import itertools
+from typing import Any
+
 import pytest
 import torch
 
+from wordgate.training.model.adaptive_softmax_loss import cluster_members, clusters
 from wordgate.training.model.dropout import DropoutRates
-from wordgate.training.model.network import Network, NetworkConfig, State
+from wordgate.training.model.network import DistinctTokens, Network, NetworkConfig, State
 
 SIZES = NetworkConfig(vocabulary=40, layers=2, width=12, cutoffs=(8, 20, 40))
 
@@ -53,27 +57,73 @@ def test_reading_in_two_segments_equals_reading_in_one() -> None:
 def test_gradients_are_those_of_plain_torch() -> None:
     """Gradients equal those of an embedding, torch.nn.LSTM and a tied full softmax."""
     network = made(NetworkConfig(40, 2, 12, (40,)))
-    read, targets = tokens(7)[:-1], tokens(7)[1:]
-    hidden, _ = network(read, network.start(3))
-    loss = network.loss(hidden, targets) / targets.numel()
-    loss.backward()
+    _equals_plain_torch(network, torch.nn.LSTM(12, 12), torch.nn.LSTM(12, 12))
 
+
+def test_lower_layers_may_have_another_width() -> None:
+    """Loss, gradients and carried state equal those of torch.nn.LSTM layers of several widths."""
+    for hidden_width in (20, 7):
+        network = made(NetworkConfig(40, 3, 12, (40,), hidden_width=hidden_width))
+        sizes = [(12, hidden_width), (hidden_width, hidden_width), (hidden_width, 12)]
+        _equals_plain_torch(network, *(torch.nn.LSTM(*size) for size in sizes))
+
+
+def _equals_plain_torch(network: Network, *theirs: torch.nn.LSTM) -> None:
+    """Compare two segments, the second from the state after the first, with torch's layers."""
     table = network.embedding.detach().clone().requires_grad_()
-    lstm = torch.nn.LSTM(12, 12, 2)
-    for index in (0, 1):
+    for index, layer in enumerate(theirs):
         ours = network.get_submodule(f"layers.{index}").state_dict()
-        theirs = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
-        values = [*ours.values(), torch.zeros(48)]
-        for name, value in zip(theirs, values, strict=True):
-            getattr(lstm, f"{name}_l{index}").data.copy_(value)
-    values, _ = lstm(torch.nn.functional.embedding(read, table))
-    scores = values @ table.T + network.output_bias.detach()
-    wanted = torch.nn.functional.cross_entropy(scores.flatten(0, 1), targets.flatten())
-    wanted.backward()
-    torch.testing.assert_close(loss, wanted)
+        weights = [*ours.values(), torch.zeros(4 * layer.hidden_size)]
+        for parameter, value in zip(layer.parameters(), weights, strict=True):
+            parameter.data.copy_(value)
+    states: list[Any] = [None] * len(theirs)
+    state = network.start(3)
+    for read, targets in itertools.pairwise(tokens(12).split(4)):
+        hidden, state = network(read, state)
+        values = torch.nn.functional.embedding(read, table)
+        for index, layer in enumerate(theirs):
+            values, last = layer(values, states[index])
+            states[index] = tuple(part.detach() for part in last)
+        scores = values @ table.T + network.output_bias.detach()
+        wanted = torch.nn.functional.cross_entropy(scores.flatten(0, 1), targets.flatten())
+        loss = network.loss(hidden, targets) / targets.numel()
+        torch.testing.assert_close(loss, wanted)
+        loss.backward()
+        wanted.backward()
     torch.testing.assert_close(network.embedding.grad, table.grad)
-    second = network.get_parameter("layers.1.hidden_weight")
-    torch.testing.assert_close(second.grad, lstm.weight_hh_l1.grad)
+    for index, layer in enumerate(theirs):
+        found = [part.grad for part in network.get_submodule(f"layers.{index}").parameters()]
+        expected = [part.grad for part in layer.parameters()][:3]
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.3])
+@pytest.mark.parametrize(("cutoffs", "hidden_width"), [((8, 20, 40), None), ((40,), 20)])
+def test_fused_layers_have_the_same_loss_and_gradients(
+    between: float, cutoffs: tuple[int, ...], hidden_width: int | None
+) -> None:
+    """With the same masks, the path for GPUs differs from ours by rounding only, on the CPU."""
+    sizes = NetworkConfig(40, 2, 12, cutoffs, hidden_width=hidden_width)
+    rates = DropoutRates(input=0.2, layer=between, embedding=0.2, recurrent=0.3)
+    read = tokens()
+    flat = read[1:].flatten()
+    distinct = DistinctTokens(*read[:-1].unique(return_inverse=True))
+    members = [cluster_members(flat, first, end) for first, end in clusters(cutoffs)]
+    found = []
+    for fused in (False, True):
+        network = Network(
+            sizes, torch.float32, torch.Generator().manual_seed(1), fused=fused
+        ).train()
+        known = {"distinct": distinct} if fused else {}
+        shape = (2, 3, hidden_width or 12)
+        state = State(torch.full(shape, 0.1), torch.full(shape, -0.2))
+        random = torch.Generator().manual_seed(4)
+        hidden, state = network(read[:-1], state, rates, random, **known)
+        loss = network.loss(hidden, read[1:], members if fused else None)
+        gradients = torch.autograd.grad(loss, list(network.parameters()), materialize_grads=True)
+        found.append([loss, hidden, *state, *gradients])
+    for own, fused_part in zip(*found, strict=True):
+        torch.testing.assert_close(fused_part, own, rtol=1e-5, atol=1e-6)
 
 
 def test_the_loss_may_be_asked_again() -> None:

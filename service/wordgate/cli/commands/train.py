@@ -12,11 +12,13 @@ from wordgate.cli.options.model import BUNDLE
 from wordgate.cli.options.paths import FOLDER, INPUT_FILE
 from wordgate.cli.terminal.progress import say
 from wordgate.errors import WordgateError
+from wordgate.training.hardware.torchrun import find_place
 from wordgate.training.openmp import limit_openmp_spinning
 
 if TYPE_CHECKING:
     from wordgate.training.loop import Outcome
 
+_TORCHRUN = "torchrun --nproc-per-node {} -m wordgate.cli.main"
 _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 
 
@@ -43,6 +45,13 @@ _EXTRA = ("torch", "pydantic", "safetensors", "matplotlib", "py3langid")
 )
 @click.option(
     "--run-directory", type=FOLDER, help="Folder for checkpoints and curves.  [runs/NAME]"
+)
+@click.option(
+    "--evaluate",
+    "evaluation_file",
+    type=INPUT_FILE,
+    help="Measure the run's last checkpoint on this file and stop: perplexity of running text, for "
+    'recipes with tokenizer.kind = "words", which are not exported.',
 )
 @click.option(
     "--max-minutes", type=click.FloatRange(min=0), help="Save a checkpoint and stop after this."
@@ -77,6 +86,7 @@ def train(
     language: str | None,
     continued: Path | None,
     run_directory: Path | None,
+    evaluation_file: Path | None,
     max_minutes: float | None,
     text_folder: Path | None,
     resume: bool,
@@ -86,6 +96,7 @@ def train(
 
     \b
     wordgate train models/en/recipe.toml
+    torchrun --nproc-per-node 2 -m wordgate.cli.main train models/en/recipe.toml
     wordgate train --text mails.txt chats.jsonl.gz --name mine
     wordgate train --continue en --text mails.txt --name mine
 
@@ -96,11 +107,23 @@ def train(
     _check(recipe, text_files, more_text_files, name, language)
     if continued and not text_files:
         raise click.UsageError("--continue: requires --text; a recipe has init_from")
-    say(f"training {name or recipe}: loading PyTorch, then reading the text")
+    if evaluation_file and text_files:
+        raise click.UsageError("--evaluate: requires RECIPE; remove --text")
+    place = find_place()
+    if text_files and place.size > 1:
+        raise click.UsageError(
+            "--text: cannot be used under torchrun; write the recipe first, with one process and "
+            "--max-minutes 0"
+        )
+    if place.rank == 0:
+        doing = (
+            f"evaluating on {evaluation_file}" if evaluation_file else f"training {name or recipe}"
+        )
+        say(f"{doing}: loading PyTorch, then reading the text")
     limit_openmp_spinning()
     try:
         from wordgate.training import recipe as recipes
-        from wordgate.training.run import Settings
+        from wordgate.training.run import Settings, measure
         from wordgate.training.run import train as run
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in _EXTRA:
@@ -111,12 +134,20 @@ def train(
     path = _recipe_path(recipe, text_files, more_text_files, name, language, continued)
     loaded = recipes.load(path)
     folder = run_directory or Path("runs") / loaded.name
+    if evaluation_file:
+        checkpoint, figures = measure(path, folder, evaluation_file)
+        click.echo(
+            f"{evaluation_file}: perplexity {figures.token_perplexity:.2f} per token, "
+            f"{figures.pieces:,} tokens including <eos>, {checkpoint}"
+        )
+        return
     # A recipe written for --text contains the files' paths.
     text_folder = None if text_files else text_folder
     settings = Settings(folder, cache_directory, text_folder, max_minutes, fresh=not resume)
     outcome = run(path, settings)
-    can_export = loaded.network.cell == "lstm"
-    _tell(outcome, path, run_directory, text_folder, can_export)
+    can_export = not loaded.obstacle_to_serving
+    if place.rank == 0:
+        _tell(outcome, path, run_directory, text_folder, can_export, place.size)
 
 
 def _recipe_path(
@@ -179,6 +210,7 @@ def _tell(
     run_directory: Path | None,
     text_folder: Path | None,
     can_export: bool,
+    processes: int,
 ) -> None:
     """Print how the run ended, and the next command with the same folder options."""
     text = _option("--text-folder", text_folder)
@@ -191,12 +223,13 @@ def _tell(
         click.echo(f"next: {_command('export', outcome.checkpoint, *folder, *text)}")
     elif outcome.reason != "finished":
         run = _option("--run-directory", run_directory)
-        click.echo(f"to resume: {_command('train', path, *run, *text)}")
+        launcher = _TORCHRUN.format(processes) if processes > 1 else "wordgate"
+        click.echo(f"to resume: {_command('train', path, *run, *text, launcher=launcher)}")
 
 
 def _option(name: str, value: Path | None) -> list[str]:
     return [] if value is None else [name, str(value)]
 
 
-def _command(name: str, *arguments: str | Path) -> str:
-    return shlex.join(["wordgate", name, *map(str, arguments)])
+def _command(name: str, *arguments: str | Path, launcher: str = "wordgate") -> str:
+    return f"{launcher} {shlex.join([name, *map(str, arguments)])}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from wordgate.training.data.token_cache import PieceFile, TokenisedText
-from wordgate.training.recipe import Recipe
+from wordgate.training.recipe import Recipe, Regularisation
 
 VERY_LITTLE_WORDS = 100_000
 LITTLE_WORDS = 1_000_000
@@ -27,7 +27,7 @@ def describe(text: TokenisedText, recipe: Recipe) -> Iterator[str]:
     )
     yield from _verdict(words, recipe)
     steps_once = math.ceil(pieces / recipe.expected_pieces_per_step)
-    if times > MOST_READINGS:
+    if times > MOST_READINGS and recipe.regularisation == Regularisation():
         yield (
             f"training.steps is high: more than {MOST_READINGS} passes over a text lead to "
             f"memorisation; {steps_once * MOST_READINGS:,} steps make {MOST_READINGS} passes"

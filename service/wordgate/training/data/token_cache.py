@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +77,22 @@ class PieceFile:
         return total
 
 
+class Vocabulary(Protocol):
+    """The attributes of a tokenizer that training needs; see `lm.tokenizer.Tokenizer`."""
+
+    size: int
+    eos: int
+    ends_word: NDArray[np.bool_]
+
+    def to_json(self) -> str:
+        """Return the text of a `tokenizer.json`."""
+
+
 @dataclass(frozen=True)
 class TokenisedText:
     """The tokenised files of a training run, in the order of its sources. `key` identifies them."""
 
-    pieces: Tokenizer
+    pieces: Vocabulary
     train: list[PieceFile]
     held_out: list[PieceFile]
     key: str

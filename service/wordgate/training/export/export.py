@@ -139,12 +139,11 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _refuse_other_cells(recipe: Recipe) -> None:
-    cell = recipe.network.cell
-    if cell != "lstm":
+def _refuse_experiments(recipe: Recipe) -> None:
+    if recipe.obstacle_to_serving:
         raise ExportError(
-            f'only LSTM networks can be served: network.cell is "{cell}" in the checkpoint; train '
-            'with network.cell = "lstm"'
+            "the server cannot run this model: the checkpoint was trained with "
+            f"{recipe.obstacle_to_serving}; train without it"
         )
 
 
@@ -158,7 +157,7 @@ def _collect(settings: Settings, report: Report) -> _ExportInputs:
     saved = checkpoints.load(settings.checkpoint)
     path = settings.folder / "recipe.toml"
     recipe = with_current_metadata(recipes.parse(saved.recipe, path), recipes.load(path))
-    _refuse_other_cells(recipe)
+    _refuse_experiments(recipe)
     inherited = inherit(recipe, path)
     pieces = Tokenizer.from_json(saved.tokenizer)
     sizes = sizes_of(recipe, pieces)

@@ -1,8 +1,8 @@
 """An LSTM layer over a segment, forward and backward, optimised for CPUs.
 
 Three computations are batched over all time steps: the products with the inputs, the parts of the
-gradients that do not depend on later steps, and the gradients of the weights. On CUDA devices
-torch's kernels are used.
+gradients that do not depend on later steps, and the gradients of the weights. `fused_lstm` is for
+CUDA devices.
 """
 
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class LayerWeights(NamedTuple):
-    """Weights `into` and `recurrent` [4 * width, width] and `bias` [4 * width].
+    """Weights `into` [4 * width, inputs], `recurrent` [4 * width, width] and `bias` [4 * width].
 
     The gates are in the order input, forget, cell, output, as in torch.nn.LSTM.
     """
@@ -41,15 +41,12 @@ def lstm_layer(
 ) -> LayerOutput:
     """Run the layer over a segment, starting from `hidden` and `cells` [batch, width].
 
-    `inputs` are [time, batch, width], or [rows, width] with `index` int64 [time, batch] selecting
+    `inputs` are [time, batch, inputs], or [rows, inputs] with `index` int64 [time, batch] selecting
     the row per step, so that products of repeated rows are computed once. Matrix products use
     `products` with float32 accumulation; everything else uses the type of the weights. Gradients
     flow to inputs and weights, not to `hidden` and `cells`: back-propagation is truncated between
     segments.
     """
-    if inputs.is_cuda:
-        values = inputs if index is None else inputs[index]
-        return _fused_layer(values, hidden, cells, weights, products)
     if index is None:
         places = torch.arange(inputs[:, :, 0].numel()).view(inputs.shape[:2])
         run = _Segment(places, False, products, hidden, cells)
@@ -57,20 +54,6 @@ def lstm_layer(
     else:
         run = _Segment(index, True, products, hidden, cells)
     return LayerOutput(*_LstmLayer.apply(run, inputs, *weights))  # type: ignore[no-untyped-call]
-
-
-def _fused_layer(
-    inputs: Tensor, hidden: Tensor, cells: Tensor, weights: LayerWeights, products: torch.dtype
-) -> LayerOutput:
-    flat = [weights.into, weights.recurrent, weights.bias, torch.zeros_like(weights.bias)]
-    state = (hidden[None].contiguous(), cells[None].contiguous())
-    lower = products != weights.bias.dtype
-    with torch.autocast(inputs.device.type, products if lower else None, enabled=lower):
-        values, hidden, cells = torch.lstm(
-            inputs, state, flat, True, 1, 0.0, torch.is_grad_enabled(), False, False
-        )
-    dtype = weights.bias.dtype
-    return LayerOutput(values.to(dtype), hidden[0].to(dtype), cells[0].to(dtype))
 
 
 class _Segment(NamedTuple):

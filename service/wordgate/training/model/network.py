@@ -4,6 +4,7 @@ In training mode matrix products use `products`; in evaluation mode everything i
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from wordgate.training.model.dropout import (
     locked_dropout,
     weight_drop,
 )
+from wordgate.training.model.fused_lstm import fused_lstm
 from wordgate.training.model.lstm import LayerWeights
 from wordgate.training.recipe import Cell
 
@@ -29,6 +31,8 @@ class NetworkConfig:
     """The sizes of a network and the cell of its layers.
 
     `cutoffs`: ends of the head and of each cluster of rarer tokens; `(vocabulary,)` for one level.
+    `width`: of the embeddings and the top layer; `hidden_width`: of the layers below it, by default
+    the same.
     """
 
     vocabulary: int
@@ -36,6 +40,12 @@ class NetworkConfig:
     width: int
     cutoffs: tuple[int, ...]
     cell: Cell = "lstm"
+    hidden_width: int | None = None
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of each layer."""
+        return (*(self.hidden_width or self.width,) * (self.layers - 1), self.width)
 
     def __post_init__(self) -> None:
         if not self.cutoffs or self.cutoffs[-1] != self.vocabulary:
@@ -46,10 +56,20 @@ class NetworkConfig:
             raise ValueError(f"cutoffs {self.cutoffs} must be positive and increasing")
 
 
+class DistinctTokens(NamedTuple):
+    """The distinct tokens of a segment in rising order, and where each token is among them.
+
+    `tokens` int64 [distinct], `places` int64 [time, batch].
+    """
+
+    tokens: Tensor
+    places: Tensor
+
+
 class State(NamedTuple):
     """The recurrent state of each column, float32 [layers, batch, width] each.
 
-    Without an LSTM the cells stay zero.
+    Without an LSTM the cells stay zero. The state of a layer narrower than others ends with zeros.
     """
 
     hidden: Tensor
@@ -68,11 +88,17 @@ class State(NamedTuple):
 class Layer(nn.Module):
     """The weights of one layer, gates in the order of `cells.GATES`."""
 
-    def __init__(self, width: int, gates: int) -> None:
+    def __init__(self, inputs: int, width: int, gates: int) -> None:
         super().__init__()
-        self.input_weight = nn.Parameter(torch.empty(gates * width, width))
+        self.width = width
+        self.input_weight = nn.Parameter(torch.empty(gates * width, inputs))
         self.hidden_weight = nn.Parameter(torch.empty(gates * width, width))
         self.bias = nn.Parameter(torch.empty(gates * width))
+
+    def weights(self, drop: float, generator: torch.Generator | None) -> LayerWeights:
+        """Return the weights, with the share `drop` of the recurrent ones zeroed."""
+        recurrent = weight_drop(self.hidden_weight, drop, generator)
+        return LayerWeights(self.input_weight, recurrent, self.bias)
 
 
 class Network(nn.Module):
@@ -87,10 +113,14 @@ class Network(nn.Module):
         sizes: NetworkConfig,
         products: torch.dtype = torch.bfloat16,
         generator: torch.Generator | None = None,
+        *,
+        fused: bool | None = None,
     ) -> None:
+        """`fused`: run LSTMs by `fused_lstm`; by default on CUDA devices only."""
         super().__init__()
         self.sizes = sizes
         self.products = products
+        self._fused = fused
         self._table: Tensor | None = None
         """The embedding returned by the last `forward`, see `_TiedRows`."""
         clusters = len(sizes.cutoffs) - 1
@@ -98,8 +128,9 @@ class Network(nn.Module):
         self.output_bias = nn.Parameter(torch.empty(sizes.vocabulary))
         self.cluster_vectors = nn.Parameter(torch.empty(clusters, sizes.width))
         self.cluster_bias = nn.Parameter(torch.empty(clusters))
+        inputs, gates = (sizes.width, *sizes.widths[:-1]), GATES[sizes.cell]
         self.layers = nn.ModuleList(
-            Layer(sizes.width, GATES[sizes.cell]) for _ in range(sizes.layers)
+            Layer(*shape, gates) for shape in zip(inputs, sizes.widths, strict=True)
         )
         self.initialise(generator)
 
@@ -110,18 +141,18 @@ class Network(nn.Module):
         The norm of an embedding does not depend on the width. Otherwise the inputs of narrow
         networks would be too small to distinguish.
         """
-        width = self.sizes.width
-        bound = 1 / math.sqrt(width)
+        bound = 1 / math.sqrt(self.sizes.width)
         self.embedding.normal_(0.0, 2 * bound, generator=generator)
         self.cluster_vectors.normal_(0.0, 2 * bound, generator=generator)
         self.output_bias.zero_()
         self.cluster_bias.zero_()
         for layer in self._layers():
+            bound = 1 / math.sqrt(layer.width)
             layer.input_weight.uniform_(-bound, bound, generator=generator)
             layer.hidden_weight.uniform_(-bound, bound, generator=generator)
             layer.bias.zero_()
             if GATES[self.sizes.cell] > 1:
-                layer.bias[width : 2 * width] = 1.0
+                layer.bias[layer.width : 2 * layer.width] = 1.0
 
     @torch.no_grad()
     def expect(self, shares: Tensor) -> None:
@@ -145,7 +176,7 @@ class Network(nn.Module):
 
     def start(self, batch: int) -> State:
         """Return the zero state of `batch` columns, the start of a text."""
-        shape = (self.sizes.layers, batch, self.sizes.width)
+        shape = (self.sizes.layers, batch, max(self.sizes.widths))
         zeros = torch.zeros(shape, dtype=self.embedding.dtype, device=self.embedding.device)
         return State(zeros, zeros.clone())
 
@@ -155,17 +186,22 @@ class Network(nn.Module):
         state: State,
         dropout: DropoutRates = _NO_DROPOUT,
         generator: torch.Generator | None = None,
+        distinct: DistinctTokens | None = None,
     ) -> tuple[Tensor, State]:
         """Read `tokens` int64 [time, batch], starting from `state`.
 
         Returns the top hidden values float32 [time, batch, width] and the new state, which is
         detached. The masks of `dropout` are drawn from `generator`. Dropout of the top values is
-        left to the caller: activation regularisation needs them with and without.
+        left to the caller: activation regularisation needs them with and without. `distinct` are
+        the distinct `tokens`, if they are known already: finding them synchronises a CUDA device.
         """
         products = self.products if self.training else self.embedding.dtype
-        pieces, index = tokens.unique(return_inverse=True)
+        pieces, index = distinct or tokens.unique(return_inverse=True)
         values, self._table = _TiedRows.apply(self.embedding, pieces)  # type: ignore[no-untyped-call]
         values = embedding_dropout(values, dropout.embedding, generator)
+        if self.is_fused:
+            values = nn.functional.embedding(index, values)
+            return self._read_fused(values, state, dropout, generator, products)
         where: Tensor | None = index
         rate = dropout.input
         states = []
@@ -173,19 +209,60 @@ class Network(nn.Module):
             if rate:
                 values = values if where is None else nn.functional.embedding(where, values)
                 values, where = locked_dropout(values, rate, generator), None
-            recurrent = weight_drop(layer.hidden_weight, dropout.recurrent, generator)
-            weights = LayerWeights(layer.input_weight, recurrent, layer.bias)
+            weights = layer.weights(dropout.recurrent, generator)
+            own = hidden[:, : layer.width], cells[:, : layer.width]
             read = recurrent_layer(
-                self.sizes.cell, values, hidden, cells, weights, index=where, products=products
+                self.sizes.cell, values, *own, weights, index=where, products=products
             )
             values, where, rate = read.values, None, dropout.layer
-            states.append((read.hidden, read.cells))
+            states.append(self._padded(read.hidden, read.cells))
         return values, State(*(torch.stack(part) for part in zip(*states, strict=True))).detach()
 
-    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+    def _padded(self, *parts: Tensor) -> list[Tensor]:
+        """Return parts of a state [..., width] with the width of the widest layer."""
+        widest = max(self.sizes.widths)
+        return [nn.functional.pad(part, (0, widest - part.shape[-1])) for part in parts]
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether the layers run in torch's kernels, see `fused_lstm`."""
+        fused = self.embedding.is_cuda if self._fused is None else self._fused
+        return fused and self.sizes.cell == "lstm"
+
+    def _read_fused(
+        self,
+        values: Tensor,
+        state: State,
+        dropout: DropoutRates,
+        generator: torch.Generator | None,
+        products: torch.dtype,
+    ) -> tuple[Tensor, State]:
+        """Read `values` [time, batch, width]: all layers in one call, or each in its own.
+
+        Masks are drawn in the same order as for our own layers.
+        """
+        values = locked_dropout(values, dropout.input, generator)
+        layers, states = self._layers(), []
+        is_single = dropout.layer > 0 or self.sizes.hidden_width is not None
+        size = 1 if is_single else len(layers)
+        for first in range(0, len(layers), size):
+            if first:
+                values = locked_dropout(values, dropout.layer, generator)
+            part = layers[first : first + size]
+            hidden, cells = (each[first : first + size, :, : part[0].width] for each in state)
+            weights = [layer.weights(dropout.recurrent, generator) for layer in part]
+            read = fused_lstm(values, hidden, cells, weights, products=products)
+            values = read.values
+            states.append(self._padded(read.hidden, read.cells))
+        return values, State(*(torch.cat(part) for part in zip(*states, strict=True))).detach()
+
+    def loss(
+        self, hidden: Tensor, targets: Tensor, members: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """Return the summed negative log-likelihood in nats, a differentiable float32 scalar.
 
-        `hidden` [..., width] and `targets` int64 [...].
+        `hidden` [..., width] and `targets` int64 [...]. `members`: the indices of the flat targets
+        in each cluster of rarer tokens, if they are known already, as `distinct` in `forward`.
         """
         return output.summed_loss(
             hidden.reshape(-1, self.sizes.width),
@@ -193,6 +270,8 @@ class Network(nn.Module):
             self._output(),
             self.sizes.cutoffs,
             products=self.products if self.training else self.embedding.dtype,
+            chunk_rows=output.FUSED_CHUNK_ROWS if self.is_fused else output.CHUNK_ROWS,
+            members=members,
         )
 
     def log_probs(self, hidden: Tensor, targets: Tensor) -> Tensor:
