@@ -1,4 +1,4 @@
-"""Choose characters among homophones: python examples/choose_homophones.py FILE.jsonl [--server …].
+"""Choose characters among homophones: python examples/choose_homophones.py FILE.jsonl --model zh.
 
 Each line of FILE is an object with `utt` and `slots`, a list of candidates per character, as a
 phonetic keyboard or a recogniser offers them. Prints the likeliest text of each line. For lines
@@ -56,7 +56,9 @@ def main() -> None:
 def read_file(path: Path) -> list[Utterance]:
     """Return the lines of a file. Raises `ValueError` with the line number for a malformed one."""
     found = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
         try:
             record = json.loads(line)
             found.append(Utterance(record["utt"], record["slots"], record.get("reference")))
@@ -84,7 +86,7 @@ def show_errors(utterances: list[Utterance], texts: list[str]) -> None:
     compared = [
         (right, chosen)
         for reference, text in pairs
-        for right, chosen in zip(reference, text, strict=True)
+        for right, chosen in zip(reference, text, strict=False)
         if is_han(right)
     ]
     if compared:

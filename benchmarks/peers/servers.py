@@ -182,6 +182,7 @@ def _write_settings(folder: Path, workers: int) -> None:
         "grpc_port": PORT,
         "http_port": PORT + 1,
         "metrics_port": PORT + 2,
+        "metrics_dir": str(folder / "metrics"),
         "parallel_workers": workers,
         "debug": False,
     }

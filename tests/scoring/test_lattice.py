@@ -215,6 +215,12 @@ def test_chinese_characters_count_as_words() -> None:
     assert found.transcripts[0].word_count == 9
 
 
+def test_a_run_of_katakana_is_not_estimated_letter_by_letter() -> None:
+    """A run is one word, so its letters are not words that the model could score."""
+    assert [words.is_whole_word(each) for each in "我はก"] == [True] * 3
+    assert [words.is_whole_word(each) for each in "コーa한1，"] == [False] * 6
+
+
 def test_the_narrowest_beam_keeps_the_likeliest_character() -> None:
     """With a beam of 1, each character is the model's likeliest after those before it.
 

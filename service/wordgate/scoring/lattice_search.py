@@ -302,13 +302,13 @@ class LatticeSearch:
             partial.word_count += 1
 
     def _look_ahead(self, made: Sequence[_PartialHypothesis]) -> ModelTask[None]:
-        """Estimate unfinished words in scripts without spaces by the model, as if they were whole.
+        """Estimate unfinished words of one letter by the model, where letters are words.
 
         Only a combining mark would go on. So the beam compares hypotheses to the last character.
         """
         guessed, wanted = [], []
         for each in made:
-            if each.pending and words.is_unspaced(each.pending[0]):
+            if each.pending and words.is_whole_word(each.pending[0]):
                 guessed.append(each)
                 wanted.append((each.tree_node, self._tokenize(each.pending).tokens))
             if self._time_slice.is_over():

@@ -114,6 +114,11 @@ def is_unspaced(character: str) -> bool:
     return _is_unspaced(character) is not None
 
 
+def is_whole_word(character: str) -> bool:
+    """Return whether a letter with its marks is a word: not in Katakana, whose runs are words."""
+    return _is_word_by_itself(character) is not None
+
+
 def begins_word(before: str, character: str) -> bool:
     """Return whether a character after `before` begins a new word without a space.
 

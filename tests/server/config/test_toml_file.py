@@ -48,6 +48,7 @@ def test_every_option_can_be_set_in_a_file(write: Write) -> None:
 def test_the_name_of_a_bundled_model_is_not_a_path(write: Write, tmp_path: Path) -> None:
     """`model = "zh"` means the bundled model, unless the file's folder has a `zh`."""
     assert _configured(write('model = "zh"')).model == Path("zh")
+    assert _configured(write('model = "en@3"')).model == Path("en@3")
     (tmp_path / "zh").mkdir()
     assert _configured(write('model = "zh"')).model == tmp_path / "zh"
 

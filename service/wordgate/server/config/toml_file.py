@@ -63,7 +63,11 @@ def _value(path: Path, key: str, value: Any, kind: type) -> Any:
         raise InvalidConfiguration(key, f"must be {expected}, not {shown}", _place(path, key))
     if isinstance(value, str) and "\0" in value:
         raise InvalidConfiguration(key, "contains a NUL character", _place(path, key))
-    if key == "model" and value in BUNDLED_NAMES and not (path.parent / value).exists():
+    if (
+        key == "model"
+        and value.partition("@")[0] in BUNDLED_NAMES
+        and not (path.parent / value).exists()
+    ):
         return value
     return _from_folder(path.parent, value, kind)
 

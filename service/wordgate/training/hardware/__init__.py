@@ -1,1 +1,1 @@
-"""What a training runs on: devices, precisions, batches ahead of time, several processes."""
+"""Training hardware: devices, precisions, batches prepared ahead, several processes."""

@@ -27,7 +27,7 @@ _TIMEOUT = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes of a training, seen from process number `rank` of `size`.
+    """The processes of a training run, seen from process number `rank` of `size`.
 
     All ranks must call the exchanging methods in the same order. They raise `TrainingError` if
     another process has ended. With one process they exchange nothing and return its own values.
@@ -133,6 +133,6 @@ def _peers_alive() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise TrainingError(
-            "another process of this training has ended or cannot be reached; its own message says "
+            "another process of this run has ended or cannot be reached; its own message says "
             f"why. Rerun the command to resume ({str(error).splitlines()[0]})"
         ) from error
