@@ -47,7 +47,7 @@ def test_each_line_gets_one_candidate_per_slot(chinese: RunningServer, tmp_path:
 
 
 def test_a_malformed_line_is_named(chinese: RunningServer, tmp_path: Path) -> None:
-    """The message has the file and the number of the line; there is no stack trace."""
+    """The only output is one line with the file, the line's number and the missing field."""
     ran = _chosen(chinese, tmp_path / "lines.jsonl", {"utt": "a", "slots": []}, {"utt": "b"})
     assert ran.returncode == 1
     problem = "line 2: field 'slots' is missing"

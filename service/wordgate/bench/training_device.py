@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordgate.bench.training_step import ZIPF_EXPONENT
+from wordgate.bench.training_step import zipf_tokens
 from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.token_cache import PieceFile
 from wordgate.training.hardware.prefetch import Batch, Prefetcher
 from wordgate.training.loss_meter import LossMeter
+from wordgate.training.model.adaptive_softmax_loss import clusters
 from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.model.optimizer import Optimiser, Schedule
 
@@ -39,9 +40,7 @@ class Workload:
 
     def batches(self, device: torch.device, ahead: int = 0) -> Prefetcher:
         """Return an endless source of batches, the same on every device."""
-        shares = np.arange(1, self.sizes.vocabulary + 1, dtype=np.float64) ** -ZIPF_EXPONENT
-        random = np.random.Generator(np.random.PCG64(1))
-        pieces = random.choice(self.sizes.vocabulary, _TEXT_PIECES, p=shares / shares.sum())
+        pieces = zipf_tokens(self.sizes.vocabulary, (_TEXT_PIECES,))
         starts = np.arange(0, _TEXT_PIECES + 1, _PASSAGE, dtype=np.uint64)
         file = PieceFile(pieces.astype(np.uint32), starts)
         sampler = Sampler([file], [1.0], self.batch, SegmentLength(self.length), 0.1, seed=1)
@@ -160,9 +159,8 @@ def _update_flops(sizes: NetworkConfig, batch: Batch) -> float:
     """Return the FLOP of an update's matrix products: forward, and twice that backward."""
     pieces, width = batch.targets.numel(), sizes.width
     layers = pieces * sizes.layers * 2 * 4 * width * 2 * width
-    clusters = sizes.cutoffs[0] + len(batch.members)
-    outputs = pieces * clusters
-    for members, first, end in zip(batch.members, sizes.cutoffs, sizes.cutoffs[1:], strict=False):
+    outputs = pieces * (sizes.cutoffs[0] + len(batch.members))
+    for members, (first, end) in zip(batch.members, clusters(sizes.cutoffs), strict=True):
         outputs += len(members) * (end - first)
     return 3.0 * (layers + 2 * width * outputs)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wordgate.training.hardware.precision import choose_precision
@@ -113,13 +114,16 @@ def _lstm_takes_bfloat16() -> bool:
     return True
 
 
-def _segments(vocabulary: int, batch: int, length: int, count: int) -> list[Tensor]:
-    """Draw segments of tokens int64 [length + 1, batch] from a Zipf distribution."""
+def zipf_tokens(vocabulary: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Draw tokens int64 [*shape] from a Zipf distribution, the same ones in each call."""
     shares = np.arange(1, vocabulary + 1, dtype=np.float64) ** -ZIPF_EXPONENT
     random = np.random.Generator(np.random.PCG64(1))
-    shape = (count, length + 1, batch)
-    drawn = random.choice(vocabulary, size=shape, p=shares / shares.sum())
-    return list(torch.from_numpy(drawn.astype(np.int64)))
+    return random.choice(vocabulary, size=shape, p=shares / shares.sum()).astype(np.int64)
+
+
+def _segments(vocabulary: int, batch: int, length: int, count: int) -> list[Tensor]:
+    """Draw segments of tokens int64 [length + 1, batch] from a Zipf distribution."""
+    return list(torch.from_numpy(zipf_tokens(vocabulary, (count, length + 1, batch))))
 
 
 def _seconds(step: Callable[[Tensor], float], segments: list[Tensor]) -> float:

@@ -51,10 +51,11 @@ def find_bundle(named: str) -> Path:
     if existing:
         published = (path for path in existing if any(find_versions(path)))
         return latest_version(next(published, existing[0]))
-    problem = (
-        f"{named or repr(named)} does not exist; name a bundle's folder, or a model of models/ or"
+    raise InvalidConfiguration(
+        "model",
+        f"{named or repr(named)} does not exist; name a bundle's folder, or a model of models/ or "
+        f"of the package ({', '.join(BUNDLED_NAMES)})",
     )
-    raise InvalidConfiguration("model", f"{problem} of the package ({', '.join(BUNDLED_NAMES)})")
 
 
 def resolve_bundle(path: Path | None) -> Path:

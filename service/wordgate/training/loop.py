@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training.hardware.distributed import Ranks
+from wordgate.training.hardware.distributed import ONE_PROCESS, Ranks
 from wordgate.training.loss_meter import LossMeter
 from wordgate.training.metrics_log import Journal
 from wordgate.training.progress import Progress
@@ -27,8 +27,6 @@ RECORD_EVERY = 50
 
 AGREE_EVERY_ON_GPU = 10
 """Interval between the ranks' exchanges of signals and time limits on CUDA devices, in steps."""
-
-_ONE_PROCESS = Ranks()
 
 Reason = Literal["finished", "out of time", "interrupted"]
 
@@ -52,7 +50,7 @@ class Loop:
         folder: Path,
         progress: Progress,
         held_out: dict[str, float],
-        ranks: Ranks = _ONE_PROCESS,
+        ranks: Ranks = ONE_PROCESS,
     ) -> None:
         """`ranks`: the processes that run this loop; only the first one writes to `folder`."""
         self._trainer = trainer

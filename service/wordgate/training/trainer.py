@@ -20,7 +20,7 @@ from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.sequential_sampler import SequentialSampler, running_text
 from wordgate.training.data.token_cache import TokenisedText, Vocabulary
 from wordgate.training.hardware.devices import find_device
-from wordgate.training.hardware.distributed import Ranks
+from wordgate.training.hardware.distributed import ONE_PROCESS, Ranks
 from wordgate.training.hardware.precision import choose_precision
 from wordgate.training.hardware.prefetch import Prefetcher
 from wordgate.training.loss_meter import LossMeter
@@ -31,7 +31,6 @@ from wordgate.training.model.optimizer import Optimiser, Schedule
 from wordgate.training.model.weight_average import WeightAverage
 from wordgate.training.recipe import Recipe, Training
 
-_ONE_PROCESS = Ranks()
 _SEGMENTS_AHEAD = 2
 _TRAINED = "trained/"
 """Prefix of the weights in training, in checkpoints whose weights are an average."""
@@ -48,7 +47,7 @@ class Trainer:
         self,
         recipe: Recipe,
         text: TokenisedText,
-        ranks: Ranks = _ONE_PROCESS,
+        ranks: Ranks = ONE_PROCESS,
         *,
         fused: bool | None = None,
     ) -> None:
@@ -243,7 +242,7 @@ class Trainer:
     def _restore_dropout(self, state: Tensor | None, step: int) -> None:
         """Restore the dropout generator.
 
-        Seed it anew if there is no state for this rank, or it is of another kind of device.
+        Without a state for this rank, or with that of another kind of device, use a new seed.
         """
         if state is not None and state.shape == self._dropout.get_state().shape:
             self._dropout.set_state(state)

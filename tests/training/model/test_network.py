@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from wordgate.training.model.adaptive_softmax_loss import cluster_members, clusters
+from wordgate.training.model.adaptive_softmax_loss import members_by_cluster
 from wordgate.training.model.dropout import DropoutRates
 from wordgate.training.model.network import DistinctTokens, Network, NetworkConfig, State
 
@@ -108,7 +108,7 @@ def test_fused_layers_have_the_same_loss_and_gradients(
     read = tokens()
     flat = read[1:].flatten()
     distinct = DistinctTokens(*read[:-1].unique(return_inverse=True))
-    members = [cluster_members(flat, first, end) for first, end in clusters(cutoffs)]
+    members = members_by_cluster(flat, cutoffs)
     found = []
     for fused in (False, True):
         network = Network(

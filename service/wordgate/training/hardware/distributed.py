@@ -26,16 +26,12 @@ _TIMEOUT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Ranks:
+class Ranks(Place):
     """The processes of a training run, seen from process number `rank` of `size`.
 
     All ranks must call the exchanging methods in the same order. They raise `TrainingError` if
     another process has ended. With one process they exchange nothing and return its own values.
     """
-
-    rank: int = 0
-    size: int = 1
-    local_rank: int | None = None
 
     @property
     def is_first(self) -> bool:
@@ -104,6 +100,9 @@ class Ranks:
         yield
         if self.is_first:
             self.any_of(False)
+
+
+ONE_PROCESS = Ranks()
 
 
 @contextmanager

@@ -1,23 +1,21 @@
 """Segments as tensors on the training device, prepared ahead in a thread.
 
-Everything that would make a CUDA device wait for the host is computed here with numpy: the
+Everything that would make a CUDA device wait for the host is computed here on the host: the
 distinct tokens, and which targets belong to each cluster of the output.
 """
 
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from wordgate.training.data.sampler import Sampler
 from wordgate.training.data.sequential_sampler import SequentialSampler
-from wordgate.training.model.adaptive_softmax_loss import clusters
+from wordgate.training.model.adaptive_softmax_loss import members_by_cluster
 from wordgate.training.model.network import DistinctTokens
 
 
@@ -85,25 +83,19 @@ class Prefetcher:
 
     def _draw(self) -> Batch:
         segment = self._sampler.next_segment()
-        read = np.ascontiguousarray(segment.read[:, self._columns])
-        targets = np.ascontiguousarray(segment.targets[:, self._columns])
-        tokens, index = np.unique(read, return_inverse=True)
+        read, targets = (
+            torch.from_numpy(np.ascontiguousarray(part[:, self._columns]))
+            for part in (segment.read, segment.targets)
+        )
         return Batch(
             self._put(read),
             self._put(targets),
-            self._put(segment.restarted[self._columns]),
-            DistinctTokens(self._put(tokens), self._put(index.reshape(read.shape))),
-            tuple(map(self._put, _members(targets, self._cutoffs))),
+            self._put(torch.from_numpy(segment.restarted[self._columns])),
+            DistinctTokens(*map(self._put, read.unique(return_inverse=True))),
+            tuple(map(self._put, members_by_cluster(targets.flatten(), self._cutoffs))),
         )
 
-    def _put(self, values: NDArray[Any]) -> Tensor:
-        tensor = torch.from_numpy(values)
+    def _put(self, tensor: Tensor) -> Tensor:
         if self._device.type != "cuda":
             return tensor
         return tensor.pin_memory().to(self._device, non_blocking=True)
-
-
-def _members(targets: NDArray[np.int64], cutoffs: tuple[int, ...]) -> Sequence[NDArray[np.int64]]:
-    """Return the indices of the flat targets in each cluster, as `cluster_members` does."""
-    flat = targets.reshape(-1)
-    return [np.flatnonzero((flat >= first) & (flat < end)) for first, end in clusters(cutoffs)]

@@ -59,6 +59,11 @@ def cluster_members(targets: Tensor, first: int, end: int) -> Tensor:
     return ((targets >= first) & (targets < end)).nonzero().squeeze(1)
 
 
+def members_by_cluster(targets: Tensor, cutoffs: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """Return the members of each cluster for `targets` [n]. It synchronises a CUDA device."""
+    return tuple(cluster_members(targets, first, end) for first, end in clusters(cutoffs))
+
+
 def summed_loss(
     hidden: Tensor,
     targets: Tensor,
@@ -72,11 +77,11 @@ def summed_loss(
     """Return the summed negative log-likelihood of `targets` int64 [n] after `hidden` [n, width].
 
     The result is a differentiable scalar in nats. Matrix products use `products` with float32
-    accumulation; everything else uses the type of `hidden`. `members` are those of each cluster as
-    `cluster_members` returns them; finding them synchronises a CUDA device.
+    accumulation; everything else uses the type of `hidden`. `members` are those of
+    `members_by_cluster`, if they are known already.
     """
     if members is None:
-        members = [cluster_members(targets, first, end) for first, end in clusters(cutoffs)]
+        members = members_by_cluster(targets, cutoffs)
     plan = _Plan(targets, cutoffs, products, chunk_rows, tuple(members))
     loss: Tensor = _TiedSoftmaxLoss.apply(  # type: ignore[no-untyped-call]
         plan,
