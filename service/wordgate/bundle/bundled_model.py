@@ -44,10 +44,9 @@ def find_bundle(named: str) -> Path:
     Names are looked for in `models` of the working directory, then among the bundled models.
     Without a version, the latest is taken. Raises `InvalidConfiguration` if there is none.
     """
-    if named and Path(named).exists():
-        return latest_version(Path(named))
-    folders = [folder / named.replace("@", "/") for folder in (Path("models"), *_own_folders())]
-    existing = [path for path in folders if named and path.exists()]
+    places = (Path("models"), *_own_folders())
+    paths = [Path(named), *(folder / named.replace("@", "/") for folder in places)]
+    existing = [path for path in paths if named and path.exists()]
     if existing:
         published = (path for path in existing if any(find_versions(path)))
         return latest_version(next(published, existing[0]))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from wordgate.bundle.bundle import find_versions
-from wordgate.bundle.bundled_model import bundled_model_paths, latest_version, resolve_bundle
+from wordgate.bundle.bundled_model import bundled_model_paths, resolve_bundle
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import CallObserver, Runtime
 from wordgate.errors import ModelNotFound
@@ -100,11 +100,8 @@ def bundles_to_serve(path: Path | None) -> list[Path]:
     """
     if path is None:
         return bundled_model_paths()
-    if not path.exists():
-        return [resolve_bundle(path)]
-    latest_version(path)
     newest = {folder.absolute().parent: folder for folder in find_versions(path)}
-    return list(newest.values())
+    return list(newest.values()) or [resolve_bundle(path)]
 
 
 def _order(model: ServedModel) -> tuple[str, int]:
