@@ -4,7 +4,7 @@ import json
 import socket
 import struct
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from ssl import SSLContext
 from typing import Any
 
@@ -93,6 +93,13 @@ def connected(server: RunningServer, sent: bytes = b"") -> socket.socket:
     client = socket.create_connection(split_address(server.http), timeout=60)
     client.sendall(sent)
     return client
+
+
+def response(client: socket.socket) -> tuple[int, bytes]:
+    """Return the status and the whole body of the next response, in however many parts it comes."""
+    received = HTTPResponse(client, method="POST")
+    received.begin()
+    return received.status, received.read()
 
 
 def answered(client: socket.socket) -> bytes:
