@@ -3,8 +3,8 @@
 Uses TLS if a CA file is given. An API token may be set in WORDGATE_TOKEN.
 """
 
+import argparse
 import os
-import sys
 from pathlib import Path
 
 import grpc
@@ -15,17 +15,22 @@ from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
 
 
-def connect(address: str = "127.0.0.1:50051", ca: str | None = None) -> grpc.Channel:
+def connect(address: str, ca: Path | None) -> grpc.Channel:
     """Return a channel without TLS, or with TLS if `ca` is given."""
     if ca is None:
         return grpc.insecure_channel(address)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(Path(ca).read_bytes()))
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca.read_bytes()))
 
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("address", metavar="HOST:PORT", nargs="?", default="127.0.0.1:50051")
+parser.add_argument("ca", metavar="CA.pem", nargs="?", type=Path)
+arguments = parser.parse_args()
 
 token = os.environ.get("WORDGATE_TOKEN")
 headers = (("authorization", f"Bearer {token}"),) if token else ()
 
-with connect(*sys.argv[1:]) as channel:
+with connect(arguments.address, arguments.ca) as channel:
     predict = PredictRequest(
         history="the clouds are in the", options=SuggestionOptions(max_suggestions=3)
     )

@@ -1,48 +1,23 @@
-"""Examples with a server that requires TLS, client certificates and tokens."""
+"""Examples with a server that requires TLS and a token."""
 
 import argparse
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import pytest
-from tests.running import RunningServer, serving
-from tests.server.certificates import Pair, authority, signed
+from tests.examples.conftest import SECRET
+from tests.running import RunningServer
+from tests.server.certificates import Pair
 
 from asked_server import add_server_options, asked_server
 from wordgate.cli.options.server import ServerConnection, server_options
-from wordgate.server.security.quota import NO_QUOTA
-from wordgate.server.security.tokens import Token, digest_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 READ = {"words": [{"text": "the", "confidence": 60}, {"text": "sun", "confidence": 60}]}
-SECRET = "a-token"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of this test's files."""
-    return tmp_path_factory.mktemp("examples")
-
-
-@pytest.fixture(scope="module")
-def ca(folder: Path) -> Pair:
-    """The CA of the server's and the client's certificates."""
-    return authority(folder, "ca")
-
-
-@pytest.fixture(scope="module")
-def guarded(bundle: Path, folder: Path, ca: Pair) -> Iterator[RunningServer]:
-    """A server that requires mutual TLS and a token."""
-    shown, tokens = signed(folder, "shown", ca), folder / "tokens"
-    tokens.write_text(Token("example", digest_of(SECRET), NO_QUOTA, None).line)
-    tls = ("--tls-certificate", str(shown.certificate), "--tls-key", str(shown.key))
-    with serving(bundle, "--tokens-file", str(tokens), *tls) as server:
-        yield server
 
 
 def test_an_example_asks_through_tls_with_a_token(

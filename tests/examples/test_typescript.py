@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 from tests.deploy.programs import program
+from tests.examples.conftest import SECRET
 from tests.running import RunningServer, serving, until
-from tests.server.certificates import Pair, authority, signed
+from tests.server.certificates import Pair
 
 from wordgate.decoding.options import Options
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
-from wordgate.server.security.quota import NO_QUOTA
-from wordgate.server.security.tokens import Token, digest_of
 
 pytestmark = pytest.mark.long
 
@@ -28,7 +27,6 @@ ROOT = Path(__file__).parents[2]
 NEEDED = ("proto", "examples/typescript", "service/wordgate/client/service_config.json")
 BUILT = shutil.ignore_patterns("node_modules", "generated", "dist")
 NO_NETWORK = re.compile(r"E(NOTFOUND|AI_AGAIN|CONN\w+|TIMEDOUT|HOSTUNREACH|NETUNREACH)")
-SECRET = "a-token"
 
 
 @pytest.fixture(scope="module")
@@ -67,29 +65,6 @@ def page(example: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of certificates and tokens."""
-    return tmp_path_factory.mktemp("guarded")
-
-
-@pytest.fixture(scope="module")
-def ca(folder: Path) -> Pair:
-    """The CA of the server's certificate."""
-    return authority(folder, "ca")
-
-
-@pytest.fixture(scope="module")
-def guarded(bundle: Path, folder: Path, ca: Pair) -> Iterator[RunningServer]:
-    """A server with HTTP that requires TLS and a token."""
-    shown, tokens = signed(folder, "shown", ca), folder / "tokens"
-    tokens.write_text(Token("example", digest_of(SECRET), NO_QUOTA, None).line)
-    tls = ("--tls-certificate", str(shown.certificate), "--tls-key", str(shown.key))
-    options = ("--http-listen", "127.0.0.1:0", "--tokens-file", str(tokens), *tls)
-    with serving(bundle, *options) as running:
-        yield running
 
 
 def test_the_examples_own_tests_pass(example: Path) -> None:

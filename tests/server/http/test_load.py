@@ -1,25 +1,13 @@
 """The load figures at `/load`."""
 
-from collections.abc import Iterator
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.running import RunningServer, serving, until
+from tests.running import RunningServer, until
 from tests.server.http.asking import JSON, PREDICT, ask, post
+from tests.server.http.conftest import SECRET
 
-SECRET = "kvetch-4711"
 NAMES = {"process", "seconds", "requests", "keys", "rows", "batches", "durations"}
-
-
-@pytest.fixture(scope="module")
-def locked(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server that requires a token."""
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens.txt"
-    tokens.write_text(f"page sha256:{sha256(SECRET.encode()).hexdigest()}\n", "utf-8")
-    with serving(bundle, "--http-listen", "127.0.0.1:0", "--tokens-file", str(tokens)) as server:
-        yield server
 
 
 def sample(server: RunningServer) -> dict[str, Any]:

@@ -1,18 +1,15 @@
 """The playground as a page: tabs, accessibility, phones, policy, tokens."""
 
 import re
-from collections.abc import Iterator
-from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.running import RunningServer, serving
+from tests.running import RunningServer
 from tests.server.http.browser.axe import violations
 from tests.server.http.browser.opening import PHONE, WIDE, opened, write
+from tests.server.http.conftest import SECRET
 
 VIEWS = ("type", "choose", "inside", "load")
-SECRET = "kvetch-4711"
 
 
 def show(page: Page, view: str) -> None:
@@ -137,15 +134,6 @@ def test_code_from_elsewhere_does_not_run(browser: Browser, http_server: Running
     assert page.evaluate("window.isRun === undefined")
     assert page.evaluate("fetch('http://127.0.0.1:9/').catch(() => 'refused')") == "refused"
     page.close()
-
-
-@pytest.fixture(scope="module")
-def locked(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server that requires a token."""
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens.txt"
-    tokens.write_text(f"page sha256:{sha256(SECRET.encode()).hexdigest()}\n", "utf-8")
-    with serving(bundle, "--http-listen", "127.0.0.1:0", "--tokens-file", str(tokens)) as server:
-        yield server
 
 
 def test_a_token_is_asked_for_and_not_kept(browser: Browser, locked: RunningServer) -> None:
