@@ -96,6 +96,19 @@ def test_removing_the_newest_version_rolls_back(swapping: RunningServer, models:
     until(lambda: _served(swapping) == ["tiny@1"], "version 1 to be served again")
 
 
+def test_no_bundled_model_replaces_a_removed_folder_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path that is also a bundled name stays the folder that it was at the start."""
+    write_bundle(tmp_path, name="en", version=7, layers=1, width=16)
+    monkeypatch.chdir(tmp_path)
+    with serving(Path("en"), "--model-poll-seconds", "0") as server:
+        shutil.rmtree("en")
+        _look(server)
+        until(lambda: "does not exist" in server.output, "the missing folder to be logged")
+        assert _served(server) == ["en@7"]
+
+
 def test_a_session_goes_on_with_the_new_version(swapping: RunningServer, models: Path) -> None:
     """A session without a version switches over, and its text is read before the next key.
 

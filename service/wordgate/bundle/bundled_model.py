@@ -39,17 +39,26 @@ def latest_version(path: Path) -> Path:
 
 
 def find_bundle(named: str) -> Path:
-    """Return the bundle at a path, or of a name, `NAME` or `NAME@VERSION`.
+    """Return the bundle at a path, or of a name (`find_folder`); the latest version without one.
 
-    Names are looked for in `models` of the working directory, then among the bundled models.
-    Without a version, the latest is taken. Raises `InvalidConfiguration` if there is none.
+    Raises `InvalidConfiguration` if there is none.
+    """
+    return latest_version(find_folder(named))
+
+
+def find_folder(named: str) -> Path:
+    """Return the folder of bundles at a path, or of a name, `NAME` or `NAME@VERSION`.
+
+    Names are looked for in `models` of the working directory, then among the bundled models. A
+    folder without a bundle is returned only if there is no other. Raises `InvalidConfiguration` if
+    there is none.
     """
     places = (Path("models"), *_own_folders())
     paths = [Path(named), *(folder / named.replace("@", "/") for folder in places)]
     existing = [path for path in paths if named and path.exists()]
     if existing:
         published = (path for path in existing if any(find_versions(path)))
-        return latest_version(next(published, existing[0]))
+        return next(published, existing[0])
     raise InvalidConfiguration(
         "model",
         f"{named or repr(named)} does not exist; name a bundle's folder, or a model of models/ or "

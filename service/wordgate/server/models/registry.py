@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from wordgate.bundle.bundle import find_versions
-from wordgate.bundle.bundled_model import bundled_model_paths, resolve_bundle
+from wordgate.bundle.bundled_model import bundled_model_paths, latest_version
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import CallObserver, Runtime
 from wordgate.errors import ModelNotFound
@@ -82,26 +82,26 @@ class Registry:
 
 
 def open_models(
-    path: Path | None, runtime: Runtime, observer: CallObserver, state_cache_bytes: int
+    folder: Path | None, runtime: Runtime, observer: CallObserver, state_cache_bytes: int
 ) -> Registry:
-    """Load the bundles at `path` (`bundles_to_serve`); the cache is divided among them.
+    """Load the bundles of a folder (`bundles_to_serve`); the cache is divided among them.
 
     Raises the errors of `open_model`, and `InvalidConfiguration` if there is no bundle.
     """
-    folders = bundles_to_serve(path)
-    share = state_cache_bytes // len(folders)
-    return Registry([open_model(folder, runtime, observer, share) for folder in folders])
+    paths = bundles_to_serve(folder)
+    share = state_cache_bytes // len(paths)
+    return Registry([open_model(path, runtime, observer, share) for path in paths])
 
 
-def bundles_to_serve(path: Path | None) -> list[Path]:
-    """Return the newest bundle of each model at or below `path`, or the bundle of that name.
+def bundles_to_serve(folder: Path | None) -> list[Path]:
+    """Return the newest bundle of each model at or below a folder, or the bundled models without.
 
-    Without a path, those are the bundled models.
+    Raises `InvalidConfiguration` if there is no bundle.
     """
-    if path is None:
+    if folder is None:
         return bundled_model_paths()
-    newest = {folder.absolute().parent: folder for folder in find_versions(path)}
-    return list(newest.values()) or [resolve_bundle(path)]
+    newest = {path.absolute().parent: path for path in find_versions(folder)}
+    return list(newest.values()) or [latest_version(folder)]
 
 
 def _order(model: ServedModel) -> tuple[str, int]:
