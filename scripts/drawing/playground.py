@@ -1,6 +1,7 @@
-"""Take the pictures of the playground, of a server of the bundled model.
+"""Take the pictures of the playground, of a server of the bundled models.
 
-Needs Chromium (Debian's package chromium). Each picture has a hash of the page in its metadata.
+Needs Chromium and a Chinese font (Debian's packages chromium and fonts-droid-fallback). Each
+picture has a hash of the page in its metadata.
 """
 
 import os
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "service" / "wordgate" / "server" / "http" / "playground"
 FOLDER = ROOT / "docs" / "pictures"
 VIEWS = ("type", "choose", "inside", "load")
-NAMES = (*VIEWS, "phone")
+NAMES = (*VIEWS, "phone", "chinese")
 KEY = "Playground-SHA-256"
 COLOURS = 128
 SCALE = 1.5
@@ -33,6 +34,7 @@ LOAD_SECONDS = 45
 TYPISTS = 4
 GAP = 24
 TEXT = "Thank you for the invitation to the party. I look "
+CHINESE_TEXT = "周末你想不想"
 LINES = (ROOT / "tests" / "data" / "sentences.txt").read_text("utf-8").splitlines()
 
 
@@ -85,6 +87,9 @@ def take() -> None:
             page.mouse.move(0, 0)
             page.wait_for_timeout(1000 * LOAD_SECONDS)
             save("load", page.screenshot())
+        with window(browser, address, 1000, 640) as page:
+            write_chinese(page)
+            save("chinese", page.screenshot())
         save("phone", side_by_side(list(phones(browser, address))))
 
 
@@ -127,6 +132,15 @@ def write(page: "Page") -> None:
             page.keyboard.press("Tab")
         else:
             page.keyboard.type(TEXT[len(written)])
+    page.wait_for_selector(".ghost:not(:empty)")
+    page.wait_for_timeout(500)
+
+
+def write_chinese(page: "Page") -> None:
+    """Insert a text as an input method does, with the Chinese model."""
+    page.select_option("#model", "zh")
+    page.focus("#text")
+    page.keyboard.insert_text(CHINESE_TEXT)
     page.wait_for_selector(".ghost:not(:empty)")
     page.wait_for_timeout(500)
 
