@@ -1,1 +1,1 @@
-"""What `scripts/pictures` draws with."""
+"""Drawing and recording for `scripts/pictures`."""

@@ -191,7 +191,7 @@ def run(
 
 @dataclass(frozen=True)
 class FairRound:
-    """Results of a small client alone, a small client beside large ones, and equal clients."""
+    """Results of a small client alone, a small client alongside large ones, and equal clients."""
 
     alone: Outcomes
     beside: Outcomes
@@ -199,7 +199,7 @@ class FairRound:
 
 
 def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -> dict[str, Any]:
-    """Measure a small client beside `large` clients, and three equal clients; return medians."""
+    """Measure a small client alongside `large` clients, and three equal clients; return medians."""
 
     async def all_rounds() -> list[FairRound]:
         async with AsyncClient(server.address) as client:

@@ -1,4 +1,4 @@
-"""Benchmark typing latency: at human speed, at full speed, and beside scoring jobs.
+"""Benchmark typing latency: at human speed, at full speed, and alongside scoring jobs.
 
 Server, typists and scoring jobs are separate processes on this machine.
 """

@@ -1,4 +1,4 @@
-"""What both clients share: connection settings, and the calls with their requests and decoders."""
+"""Connection settings and calls shared by both clients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

@@ -174,7 +174,7 @@ class GeneratedWord:
 
 @dataclass(frozen=True)
 class GenerationStep:
-    """A generated word and the draft after it, or None after the last word."""
+    """A generated word and the state after it, or None after the last word."""
 
     word: GeneratedWord
     draft: GenerationState | None

@@ -47,7 +47,7 @@ class SearchParams:
     batch_margin: float = 2.5
     """Next words: a batch has the nodes that rank at most this many nats below the best one."""
     ranked_batch_margin: float = 1.0
-    """The same for biased words and corrections."""
+    """Margin for biased words and corrections, in nats."""
     base_entries: int = 10_000
     entries_per_row: int = 20
     """Limit on the entries that a search for next words examines: a base and an allowance per row

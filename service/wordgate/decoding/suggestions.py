@@ -202,7 +202,7 @@ class Suggester:
         return self._instead(typed, found)
 
     def _begin_words(self, texts: dict[str, float]) -> dict[str, float]:
-        """Those of these texts that may begin a word."""
+        """Return the texts that may begin a word."""
         seen = self._seen
         if seen is None:
             return texts

@@ -15,8 +15,9 @@ class SchedulerPolicy:
     - `low_priority_share`: a batch reserves 1/4 of its rows for lower priorities, if they have work
       queued.
     - `long_share`: a batch reserves 1/4 of its rows for long jobs while short jobs could fill it.
-    - `max_bulk_rows_while_interactive`: rows per batch of bulk jobs beside interactive ones, and of
-      long jobs beside short ones. A batch of 16 rows takes little longer than one of a few rows.
+    - `max_bulk_rows_while_interactive`: rows per batch of bulk jobs alongside interactive ones,
+      and of long jobs alongside short ones. A batch of 16 rows takes little longer than one of a
+      few rows.
     - `interactive_window_seconds`: after an interactive request, the engine counts as interactive
       for this long.
     - `interactive_levels`, `normal_levels`: completed rows at which a job moves to the next, lower

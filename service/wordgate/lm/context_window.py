@@ -48,7 +48,7 @@ def latest_start(word_count: int) -> int:
 
 
 def anchors(piece_counts: Sequence[int]) -> list[int]:
-    """Return the indices of the anchors among words; the first word is a 128th one.
+    """Return the indices of the anchors among words; the first word's index is a multiple of 128.
 
     `piece_counts` is the number of tokens per word.
     """

@@ -13,10 +13,10 @@ _CURVES = (
     ("held_out", "first_words_perplexity", "held out, per word, first five words of a text"),
 )
 _FEW_POINTS = 30
-"""A curve of at most so many points has markers, so that a single one is visible."""
+"""Curves of at most this many points get markers, so that a single point is visible."""
 
 _DWARFING = 1.5
-"""A first evaluation this many times as high as the second does not set the scale."""
+"""A first evaluation above this multiple of the second is ignored when scaling."""
 
 _MARGIN = 1.08
 

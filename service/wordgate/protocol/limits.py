@@ -36,7 +36,7 @@ class Limits:
     max_listed_words: int = _limit(
         options.MAX_LISTED_WORDS,
         "words",
-        "blocked words per request or session, also boosted words",
+        "blocked words, and as many boosted words, per request or session",
     )
     max_listed_word_bytes: int = _limit(256, "bytes", "size of one blocked or boosted word")
     max_candidates: int = _limit(1000, "candidates", "candidates per request")
@@ -74,8 +74,8 @@ class Limits:
     max_sessions_bytes: int = _limit(
         256 * 1024 * 1024,
         "bytes",
-        "texts and listed words of all sessions; the first 8 KiB of each session are free, listed "
-        "words count 12 times",
+        "texts and listed words of all sessions; the first 8 KiB of each session do not count, "
+        "listed words count 12 times",
     )
     max_scores: int = _limit(
         32, "scores", "named scores per candidate, also score weights per request"

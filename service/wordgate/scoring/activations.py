@@ -30,7 +30,7 @@ class UnitActivations:
 
 @dataclass(frozen=True, slots=True)
 class LayerActivations:
-    """What one layer did in one step. Means and shares are over its units.
+    """Summary of one layer's activations in one step. Means and shares are over its units.
 
     `*_shut` and `*_open` are the shares of units whose gate is nearly shut and nearly open.
     `half_life` is that of a cell in tokens at this forget gate: ln(1/2) / ln(f), with f the median

@@ -1,4 +1,4 @@
-"""The heuristic of a lattice search: what one unit may add to a total beside its lattice score."""
+"""The heuristic of a lattice search: what one unit may add to a total besides its lattice score."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -304,7 +304,8 @@ class LatticeSearch:
     def _look_ahead(self, made: Sequence[_PartialHypothesis]) -> ModelTask[None]:
         """Estimate unfinished words of one letter by the model, where letters are words.
 
-        Only a combining mark would go on. So the beam compares hypotheses to the last character.
+        Only a combining mark could continue such a word, so the beam compares hypotheses up to the
+        last character.
         """
         guessed, wanted = [], []
         for each in made:

@@ -24,7 +24,7 @@ class SettledPoller(ABC, Generic[K, V]):
     """Polls values by key. Subclasses find and apply them."""
 
     failure = "poll failed"
-    """What the log says if a poll fails."""
+    """Log message for a failed poll."""
 
     def __init__(self) -> None:
         self._seen: Mapping[K, V] = {}

@@ -61,7 +61,7 @@ _is_unspaced = re.compile(f"[{UNSPACED}{_KATAKANA}]").match
 _is_word_by_itself = re.compile(f"[{UNSPACED}]").match
 _LAST_CODE_POINT = 0xE01EF
 _ASCII = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|\S")
-"""The same rule for ASCII text, four times as fast."""
+"""Equivalent pattern for ASCII text, four times as fast."""
 
 
 def split(normalised: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 torch's Linux builds use GNU OpenMP. The two threads of a training step synchronise about 700
 times. Without spinning a step takes a third longer on an idle machine; with long spinning it takes
-many times longer beside any other load. A short spin is close to the optimum in both cases: see
+many times longer under any other load. A short spin is close to the optimum in both cases: see
 docs/performance.md for measurements.
 """
 

@@ -48,7 +48,7 @@ def test_what_is_no_archive_of_costs_is_skipped_by_name(tmp_path: Path) -> None:
     assert "from acwt as acoustic_log_prob, lmwt.nolm, words_text" in report
     for name, reason in {
         "ali": "alignments",
-        "words": "numbers of words",
+        "words": "word ids",
         "temp": "a folder",
         ".done, README.md": "not data, judging by the name",
         "lmwt.nn": "line 1: expected a finite number, found '2.5 3.5'",

@@ -149,8 +149,8 @@ def test_the_end_of_one_process_ends_the_others(recipes_of_two: list[Path], tmp_
     """A rank whose peer has ended fails with a message instead of waiting."""
     run_ranks(2, _end_one, tmp_path, recipes_of_two[0])
     message = (recipes_of_two[0].parent / "error").read_text()
-    assert "another process of this run has ended" in message
-    assert "Rerun the command to resume" in message
+    assert "another process of this run ended" in message
+    assert "see its message, then rerun to resume" in message
 
 
 def test_a_signal_stops_all_processes_of_torchrun(tmp_path: Path) -> None:

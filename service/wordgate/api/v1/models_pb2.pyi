@@ -194,8 +194,8 @@ class Limits(_message.Message):
     """Number of rows queued for the model, over all requests. A row is one entry of an inference
     batch. A request that has not started counts as one row. If this many rows of the same or a
     higher priority are queued, a new request fails with RESOURCE_EXHAUSTED and a
-    google.rpc.RetryInfo. Exempt are events of an open typing session, utterances of an open stream
-    and the remaining words of a generated text.
+    google.rpc.RetryInfo. Events of an open typing session, utterances of an open stream and the
+    remaining words of a generated text are exempt.
     """
     max_candidate_bytes: _builtins.int
     """Size of one candidate, or of one transcript of a lattice or a confusion network, in bytes."""
@@ -247,7 +247,7 @@ class Limits(_message.Message):
     """
     max_sessions_bytes: _builtins.int
     """Memory for texts and listed words of all typing sessions, in bytes. The first 8 KiB of each
-    session are free. A listed word counts as 12 times its size. Further bytes fail with
+    session do not count. A listed word counts as 12 times its size. Further bytes fail with
     RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
     """
     max_concurrent_rpcs: _builtins.int

@@ -427,8 +427,8 @@ class PredictRequest(_message.Message):
     """
     correct_last_word: _builtins.bool
     """Whether to correct the last complete word of `history` and `prefix` instead of predicting the
-    next. The response then lists as corrections the words that were more probably meant, or none
-    if the word itself is the most probable. Words of at least eight letters may contain two typos.
+    next. The response then lists as corrections the words that were probably intended, or none if
+    the word itself is the most probable. Words of at least eight letters may contain two typos.
     The response's `prefix` is the word as written.
     """
     priority: _priority_pb2.Priority.ValueType

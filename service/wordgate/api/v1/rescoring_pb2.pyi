@@ -538,9 +538,7 @@ class SearchBounds(_message.Message):
     max_transcripts: _builtins.int
     """Number of best transcripts to return, at least 1 and at most `Limits.max_transcripts`. Unset:
     all of an n-best list, 10 of a lattice or a confusion network. Posteriors and confidences are
-    relative to the returned transcripts. With a small number, candidates of an n-best list that
-    cannot be among the best are not scored to their ends, which saves time if there is a clear
-    winner.
+    relative to the returned transcripts.
     """
     beam: _builtins.int
     """Beam width: number of partial hypotheses expanded per step, at least 1 and at most

@@ -154,7 +154,7 @@ def _outcome(
 def _neighbour(
     server: LocalServer, memory: Watched, group: str, name: str, plan: Plan
 ) -> dict[str, Any]:
-    """Measure the latency of another client, alternately alone and beside the load."""
+    """Measure the latency of another client, alternately alone and under the load."""
     alone: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
     beside: dict[str, list[Pings]] = {kind: [] for kind in PINGS}
     codes: dict[str, int] = {}
@@ -286,7 +286,7 @@ def _latency(rounds: Sequence[Pings]) -> dict[str, Any]:
 
 
 def _worst(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the largest memory growth and the highest latency beside a load."""
+    """Return the largest memory growth and the highest latency under a load."""
     worst: dict[str, Any] = {}
     if report["outcomes"]:
         worst["growth_megabytes"] = max(

@@ -169,7 +169,7 @@ def document(result: TuningResult) -> dict[str, object]:
 
 
 def _draw(result: TuningResult, unit: str, path: Path) -> None:
-    """Draw the error rate by LM weight beside those without the model."""
+    """Draw the error rate by LM weight, with those of no model and of the oracle."""
     lm_weight = result.score_weights.lm_weight
     draw_tuning_curve(
         result.lm_curve,

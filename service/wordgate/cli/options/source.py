@@ -169,7 +169,7 @@ def search_options(command: F) -> F:
                 "max_transcripts",
                 1,
                 f"{TRANSCRIPTS} of a lattice, all of a list",
-                "Transcripts to rank; fewer may be faster.",
+                "Maximum number of ranked transcripts.",
             ),
             (
                 "search_beam",

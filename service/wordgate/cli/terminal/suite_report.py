@@ -14,7 +14,7 @@ THIS_MODEL = "this model"
 
 
 def suite_table(name: str, result: PairsResult) -> Table:
-    """Return the accuracies in per cent, by the suite's groups, beside the figures to compare."""
+    """Return the accuracies in per cent, by the suite's groups, next to the figures to compare."""
     suite = SUITES[name]
     rows = suite.rows(result)
     table = Table(title="good sentence more likely, %", title_justify="left")

@@ -10,7 +10,7 @@ from wordgate.evaluation.minimal_pairs import Pair, PairsResult
 from wordgate.evaluation.suites import agreement, blimp
 
 Columns = Mapping[str, Mapping[str, float]]
-"""Accuracies beside the model's own: by column, then by row."""
+"""Accuracies to compare with the model's: by column, then by row."""
 
 OVERALL = "overall"
 
@@ -31,7 +31,7 @@ class Suite:
 
     - `read`: read the pairs of a file or folder; raises `InvalidFile`.
     - `label`: the label whose values are the rows of the report.
-    - `columns`: accuracies beside the model's own.
+    - `columns`: accuracies to compare with the model's.
     - `source`: the source of the published figures, or empty.
     """
 

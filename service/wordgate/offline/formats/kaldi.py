@@ -23,7 +23,7 @@ from wordgate.scoring.score_weights import ACOUSTIC
 
 _TEXTS = ("words_text", "text")
 _ACOUSTIC_COSTS = ("ac_cost", "acwt", "ac_costs", "accost")
-_NUMBERS = {"ali": "alignments", "words": "numbers of words; words_text has them as words"}
+_NUMBERS = {"ali": "alignments", "words": "word ids; words_text has the words"}
 _RANKED = re.compile(r"(.+)-([1-9]\d{0,8})", re.ASCII)
 
 _Texts = dict[str, tuple[int, str] | InvalidFile]

@@ -39,7 +39,7 @@ class Application:
         try:
             await self._route(scope)(scope, receive, send)
         except asyncio.CancelledError:
-            pass  # the grace of a shutdown is over; uvicorn would log each call as a defect
+            pass  # the shutdown grace period is over; uvicorn would log each call as a defect
         except Exception as error:  # noqa: BLE001  uvicorn would log the message
             structlog.get_logger().error("internal error", **described(error))
 
@@ -47,7 +47,8 @@ class Application:
         unclear = ambiguity(scope)
         if unclear is not None:
             return unclear
-        path = scope["raw_path"].decode("latin-1")  # %50redict could pass by a proxy's rules
+        # raw: an escaped path such as %50redict could bypass a proxy's rules
+        path = scope["raw_path"].decode("latin-1")
         if path in self._services.paths:
             return self._calls
         if scope["method"] not in {"GET", "HEAD"}:

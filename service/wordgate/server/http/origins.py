@@ -1,4 +1,4 @@
-"""Which web pages may call the server from a browser.
+"""Restrict which web pages may call the server (CORS).
 
 A browser names the page's origin in the header `origin`; other clients send none. A page's own
 server counts as its origin only if the address is an IP address or localhost: any site can let its

@@ -1,4 +1,4 @@
-"""Refuse HTTP requests that are no calls, before their body is read."""
+"""Refuse HTTP requests that are not calls, before their body is read."""
 
 from collections.abc import Collection
 
@@ -31,7 +31,7 @@ def ambiguity(scope: Scope) -> Response | None:
     if scope["http_version"] not in {"1.0", "1.1"}:
         return _closing(505, f"HTTP/{scope['http_version']} is not supported; use HTTP/1.1")
     if b"content-length" in names and b"transfer-encoding" in names:
-        return _closing(400, "content-length and transfer-encoding exclude each other")
+        return _closing(400, "content-length and transfer-encoding are mutually exclusive")
     if scope["http_version"] == "1.0" and b"transfer-encoding" in names:
         return _closing(400, "HTTP/1.0 has no transfer-encoding; use HTTP/1.1")
     if not all(value.isascii() for _, value in scope["headers"]):

@@ -190,7 +190,7 @@ def listing(folder: Path) -> Listing:
 
 
 def _entries(folder: Path, before: str) -> Iterator[tuple[str | int, ...]]:
-    """Yield the entries of a folder and of its direct sub-folders; bundles are no deeper."""
+    """Yield the entries of a folder and of its direct sub-folders; bundles are never deeper."""
     with os.scandir(folder) as entries:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)

@@ -23,7 +23,7 @@ def channel_options(
     """Return the options.
 
     `shares_port`: other processes may listen on the same port. `http_connections`: how many the
-    server may have open beside those of gRPC.
+    server may have open in addition to those of gRPC.
     """
     pending = max(limits.max_concurrent_rpcs, MIN_PENDING_RPCS)
     return [

@@ -45,7 +45,7 @@ _MAX_WATCH_BYTES = 4096
 _DEADLINE_SLACK_SECONDS = 0.05
 _WATCHING = {"server_stream", "bidi_stream"}
 _HEADER_BYTES = 32
-"""Overhead counted per header beside its name and value (RFC 9113, 6.5.2)."""
+"""Overhead counted per header in addition to its name and value (RFC 9113, 6.5.2)."""
 
 _KINDS = {
     (False, False): "unary",
@@ -57,8 +57,8 @@ _HANDLERS = {
     False: grpc.stream_unary_rpc_method_handler,
     True: grpc.stream_stream_rpc_method_handler,
 }
-"""Handler types by whether the response is a stream. The request always is one for grpc, so that
-this package reads it."""
+"""Handler types by whether the response is a stream. Requests are always streams to grpc, so that
+this package reads them."""
 
 _CODES = {code: code.name.title().replace("_", "") for code in grpc.StatusCode} | {
     grpc.StatusCode.OK: "OK",

@@ -1,6 +1,6 @@
 """Bound the memory of requests in progress and of idle sessions by their size in bytes.
 
-While it is answered, a request takes several times its own size. The total size of the requests in
+A request in progress takes several times its size in memory. The total size of the requests in
 progress therefore determines how much memory a server needs.
 """
 

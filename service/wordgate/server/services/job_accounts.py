@@ -1,4 +1,4 @@
-"""What a job costs: its model rows, for metrics, for the quota of its token and for its trace."""
+"""Account for a job's model rows in metrics, quota and trace."""
 
 import asyncio
 from collections.abc import Callable

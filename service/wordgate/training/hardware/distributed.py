@@ -42,8 +42,8 @@ class Ranks(Place):
         """Return this rank's columns of a batch. Raises `TrainingError` if it cannot be divided."""
         if batch % self.size:
             raise TrainingError(
-                f"training.batch is {batch}, which {self.size} processes cannot divide evenly; set "
-                f"it to a multiple of {self.size}, or start another number of processes"
+                f"training.batch is {batch}, not a multiple of {self.size} processes; set it to a "
+                f"multiple of {self.size}, or start another number of processes"
             )
         count = batch // self.size
         return slice(self.rank * count, (self.rank + 1) * count)
@@ -132,6 +132,6 @@ def _peers_alive() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise TrainingError(
-            "another process of this run has ended or cannot be reached; its own message says "
-            f"why. Rerun the command to resume ({str(error).splitlines()[0]})"
+            "another process of this run ended or is unreachable "
+            f"({str(error).splitlines()[0]}); see its message, then rerun to resume"
         ) from error

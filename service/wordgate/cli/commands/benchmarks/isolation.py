@@ -1,4 +1,4 @@
-"""`wordgate bench isolation`: hostile clients beside others."""
+"""`wordgate bench isolation`: the latency of other clients under hostile load."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`wordgate bench score`: scoring beside a padded batch and a limit."""
+"""`wordgate bench score`: scoring against a padded batch and a limit."""
 
 import os
 from collections.abc import Sequence
@@ -47,9 +47,9 @@ def score(
     repetitions: int,
     as_json: bool,
 ) -> None:
-    """Time scoring, here and through a server, beside a padded batch and a limit.
+    """Time scoring, here and through a server, against a padded batch and a limit.
 
-    The usual call pattern is one padded float32 batch of whole sequences an utterance, through
+    The usual call pattern is one padded float32 batch of whole sequences per utterance, through
     onnxruntime's LSTM operator; the limit is the integer matrix products alone.
     """
     say(f"timing {repetitions} repetitions of each way to score {utterances} utterances")

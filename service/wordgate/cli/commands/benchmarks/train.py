@@ -1,4 +1,4 @@
-"""`wordgate bench train`: the training step beside a plain PyTorch loop."""
+"""`wordgate bench train`: the training step against a plain PyTorch loop."""
 
 from typing import TYPE_CHECKING
 
