@@ -1,4 +1,4 @@
-# The server with the bundled model: no torch, no compiler, no root.
+# The server with the bundled models: no torch, no compiler, no root.
 
 FROM python:3.11-slim AS build
 WORKDIR /source

@@ -1,4 +1,4 @@
-"""Measure servers of the same network beside each other: `measure.py --help`.
+"""Compare servers of the same network: `measure.py --help`.
 
 In each round each server is started, checked, warmed up, measured and stopped, so all are measured
 alone and with empty caches. Run it in Wordgate's environment with the extra `dev`.

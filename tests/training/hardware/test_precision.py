@@ -50,11 +50,11 @@ def test_auto_follows_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_emulated_bfloat16_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An explicit bfloat16 is kept; where it is emulated, the warning has figures and a remedy."""
+    """An explicit bfloat16 is kept; where it is emulated, a warning has the slowdown and a remedy."""
     _with(monkeypatch)
     found = choose_precision("bfloat16", CPU)
     assert found.name == "bfloat16"
-    assert "63 tokens/s" in found.warning
+    assert "12 or more times slower" in found.warning
     assert 'training.precision = "auto"' in found.warning
     _with(monkeypatch, avx512=True)
     assert not choose_precision("bfloat16", CPU).warning
