@@ -13,13 +13,14 @@ from http.client import HTTPConnection
 from time import perf_counter
 from typing import Any
 
+from wordgate.bench.isolation.latency import percentile
+from wordgate.bench.isolation.load import PREDICT
 from wordgate.bench.local_server import LocalServer
 from wordgate.client import AsyncClient
 from wordgate.errors import WordgateError
 from wordgate.protocol.address import split_address
 from wordgate.server.event_loop import loop_factory
 
-_PREDICT = "/wordgate.v1.PredictionService/Predict"
 _TIMEOUT_SECONDS = 60.0
 
 Press = Callable[[str], Awaitable[None]]
@@ -33,7 +34,7 @@ def run(server: LocalServer, messages: Sequence[str], max_suggestions: int) -> d
     figures: dict[str, Any] = {
         way: {
             "p50_ms": round(statistics.median(seconds) * 1e3, 3),
-            "p99_ms": round(statistics.quantiles(seconds, n=100)[98] * 1e3, 3),
+            "p99_ms": round(percentile(seconds, 99) * 1e3, 3),
         }
         for way, seconds in times.items()
     }
@@ -80,7 +81,7 @@ async def _ways(server: LocalServer, max_suggestions: int) -> AsyncIterator[dict
             history, prefix = _split(text)
             options = {"maxSuggestions": max_suggestions}
             body = json.dumps({"history": history, "prefix": prefix, "options": options})
-            http.request("POST", _PREDICT, body, {"content-type": "application/json"})
+            http.request("POST", PREDICT, body, {"content-type": "application/json"})
             answer = http.getresponse()
             json.loads(answer.read())
             if answer.status != 200:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from wordgate.bench.isolation.latency import percentile
 from wordgate.decoding.prediction import Query
 from wordgate.engine.local_model import LocalModel
 from wordgate.engine.onnx_model import NetworkModel
@@ -30,7 +31,7 @@ def measure(model: LocalModel, repetitions: int = 7, calls: int = 10) -> dict[st
     return {
         "rows_per_second": _rows_per_second(model.served.network, repetitions, calls),
         "predict_p50_ms": round(statistics.median(times) * 1e3, 3),
-        "predict_p99_ms": round(statistics.quantiles(times, n=100)[98] * 1e3, 3),
+        "predict_p99_ms": round(percentile(times, 99) * 1e3, 3),
         "rows_per_search": round(statistics.mean(rows), 2),
         "predictions": len(times),
         "repetitions": repetitions,

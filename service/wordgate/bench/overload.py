@@ -14,6 +14,7 @@ from random import Random
 from time import perf_counter
 from typing import Any
 
+from wordgate.bench.isolation.latency import percentile
 from wordgate.bench.local_server import LocalServer
 from wordgate.bench.scoring_load import JOB_CANDIDATES, jobs
 from wordgate.client import AsyncClient, Priority
@@ -270,7 +271,7 @@ def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
         "refused": _milliseconds([each.over.refused for each in rounds]),
         "p99_ratio": _median(
             [
-                _percentile(each.over.accepted, 99) / _percentile(each.unloaded.accepted, 99)
+                percentile(each.over.accepted, 99) / percentile(each.unloaded.accepted, 99)
                 for each in rounds
             ]
         ),
@@ -285,16 +286,12 @@ def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
 
 def _milliseconds(samples: Sequence[list[float]]) -> dict[str, float]:
     """Return medians over the rounds of each round's percentiles."""
-    whole = [sample for sample in samples if len(sample) > 1]
+    whole = [sample for sample in samples if sample]
     return {
-        f"p{percentile}_ms": _median([_percentile(each, percentile) * 1e3 for each in whole])
-        for percentile in (50, 99)
+        f"p{percent}_ms": _median([percentile(each, percent) * 1e3 for each in whole])
+        for percent in (50, 99)
         if whole
     }
-
-
-def _percentile(sample: list[float], percentile: int) -> float:
-    return statistics.quantiles(sample, n=100)[percentile - 1]
 
 
 def _rate(outcomes: Sequence[Outcomes]) -> float:

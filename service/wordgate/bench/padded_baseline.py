@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from wordgate.lm.tokenizer import EOS
-from wordgate.training.export.onnx_graphs import HIDDEN_SCALE, IR_VERSION, OPSET
+from wordgate.training.export.onnx_graphs import HIDDEN_SCALE, Graph
 
 Array = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ def build(bundle: Path) -> bytes:
     """
     step = _constants(bundle / "step.onnx")
     levels = [_constants(path) for path in sorted(bundle.glob("output-*.onnx"))]
-    graph = _Graph()
+    graph = Graph("padded")
     graph.constant("embedding", _float_embedding(step))
     below = graph.add("Gather", ["embedding", "token"], "read")
     layers = sum(name.startswith("weights_") for name in step)
@@ -69,34 +69,14 @@ def build(bundle: Path) -> bytes:
     graph.add("Unsqueeze", ["target", "last"], "target_column")
     graph.add("GatherElements", [rows, "target_column"], "gathered", axis=2)
     graph.add("Squeeze", ["gathered", "last"], "target_log_probs")
-    return graph.bytes()
-
-
-class _Graph:
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, values: NDArray[Any]) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
-        return output
-
-    def bytes(self) -> bytes:
-        shape = ["length", "batch"]
-        inputs = [
-            helper.make_tensor_value_info("token", TensorProto.INT64, shape),
-            helper.make_tensor_value_info("target", TensorProto.INT64, shape),
-            helper.make_tensor_value_info("length", TensorProto.INT32, ["batch"]),
-        ]
-        output = helper.make_tensor_value_info("target_log_probs", TensorProto.FLOAT, shape)
-        graph = helper.make_graph(self.nodes, "padded", inputs, [output], self.constants)
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        return bytes(model.SerializeToString())
+    shape = ["length", "batch"]
+    inputs = [
+        helper.make_tensor_value_info("token", TensorProto.INT64, shape),
+        helper.make_tensor_value_info("target", TensorProto.INT64, shape),
+        helper.make_tensor_value_info("length", TensorProto.INT32, ["batch"]),
+    ]
+    output = helper.make_tensor_value_info("target_log_probs", TensorProto.FLOAT, shape)
+    return graph.bytes(inputs, [output])
 
 
 def _constants(path: Path) -> dict[str, NDArray[Any]]:
@@ -112,7 +92,7 @@ def _float_embedding(step: dict[str, NDArray[Any]]) -> Array:
     return step["embedding"].astype(np.float32)
 
 
-def _layer(graph: _Graph, step: dict[str, NDArray[Any]], layer: int, below: str) -> str:
+def _layer(graph: Graph, step: dict[str, NDArray[Any]], layer: int, below: str) -> str:
     """Add one `LSTM` operator, whose gates are in the order i, o, f, g."""
     weights, bias = _float_gates(step, layer), step[f"bias_{layer}"]
     width = weights.shape[1] // 4
@@ -141,7 +121,7 @@ def _float_gates(step: dict[str, NDArray[Any]], layer: int) -> Array:
     return weights
 
 
-def _log_probs(graph: _Graph, levels: Sequence[dict[str, NDArray[Any]]], top: str) -> str:
+def _log_probs(graph: Graph, levels: Sequence[dict[str, NDArray[Any]]], top: str) -> str:
     """Add the log-probabilities of all tokens, [length, batch, vocabulary].
 
     A token of a cluster has its log-probability in the cluster plus the cluster's in the head.

@@ -58,16 +58,23 @@ def _kilobytes_each(address: str, process_id: int, sessions: int, typed: str) ->
 
 async def _grown(address: str, process_id: int, sessions: int, typed: str) -> float:
     async with idle_sessions(address, _FIRST, typed):
-        before = resident_kilobytes(process_id)
+        before = _resident_kilobytes(process_id)
         async with idle_sessions(address, sessions, typed):
-            return resident_kilobytes(process_id) - before
+            return _resident_kilobytes(process_id) - before
 
 
-def resident_kilobytes(process_id: int) -> float:
-    """Return the resident memory of a process. Raises `WordgateError` on systems without /proc."""
+def _resident_kilobytes(process_id: int) -> float:
+    size = resident_bytes(process_id)
+    if not size:
+        raise WordgateError(f"cannot read /proc/{process_id}/status; this needs Linux")
+    return size / 1024
+
+
+def resident_bytes(process_id: int) -> float:
+    """Return the resident memory of a process; 0 if it has ended or the system has no /proc."""
     try:
         status = Path(f"/proc/{process_id}/status").read_text("utf-8")
     except OSError:
-        raise WordgateError(f"cannot read /proc/{process_id}/status; this needs Linux") from None
-    [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return float(line.split()[1])
+        return 0.0
+    lines = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return float(lines[0].split()[1]) * 1024 if lines else 0.0

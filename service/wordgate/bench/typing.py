@@ -4,7 +4,6 @@ Server, typists and scoring jobs are separate processes on this machine.
 """
 
 import asyncio
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter, process_time
 from typing import Any
 
+from wordgate.bench.isolation.latency import percentile
 from wordgate.bench.local_server import LocalServer
 from wordgate.bench.scoring_load import JOB_CANDIDATES
 from wordgate.bench.typing_load import Load, Typed, type_at
@@ -33,9 +33,9 @@ class Phase:
     server_seconds: float
     client_seconds: float
 
-    def milliseconds(self, percentile: int) -> float:
+    def milliseconds(self, percent: int) -> float:
         """Return a percentile of the time from a key press to its response."""
-        return round(statistics.quantiles(self.typed.seconds, n=100)[percentile - 1] * 1e3, 3)
+        return round(percentile(self.typed.seconds, percent) * 1e3, 3)
 
 
 def run(

@@ -76,17 +76,17 @@ def _end_of_letters(text: str) -> Steps[int]:
     return end
 
 
-def split_typed(text: str, field_name: str = "text") -> tuple[str, str]:
+def split_typed(text: str) -> tuple[str, str]:
     """Split a partly typed text into history and the prefix of its last word, both verbatim.
 
     The prefix is empty after white space or a mark, and if it would begin inside a character (`½`
-    is `1⁄2` in normal form). Raises `InvalidInput` naming the field for text that is not Unicode.
+    is `1⁄2` in normal form). Raises `InvalidInput` for text that is not Unicode.
     """
-    return finish(splitting_typed(text, field_name))
+    return finish(splitting_typed(text))
 
 
 def splitting_typed(text: str, field_name: str = "text") -> Steps[tuple[str, str]]:
-    """Split in steps. Same result as `split_typed`."""
+    """Split in steps. Same result as `split_typed`; an error names the field."""
     require_unicode(text, field_name)
     chunk_start = (yield from _last_space(text)) + 1
     written = text[chunk_start:]

@@ -15,7 +15,6 @@ Anchors depend only on the words since the last 128th word, so only the last 255
 are tokenized, however long it is.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -27,14 +26,13 @@ from wordgate.lm.state_store import StateStore, chain_hashes
 from wordgate.lm.tokenizer import EOS, Tokenizer
 from wordgate.text import words
 from wordgate.text.cooperative_steps import Steps
-from wordgate.text.normalization import LINE_BREAKS, normalising, require_unicode
+from wordgate.text.normalization import normalising, require_unicode, split_lines
 
 ANCHOR_WORDS = 128
 ANCHOR_PIECES = 512
 """The maximum length of a word in tokens: 128 code points of four bytes, one token per byte."""
 
 MAX_CONTEXT_PIECES = 2 * ANCHOR_PIECES - 1
-_LINE_BREAKS = re.compile(rf"[{LINE_BREAKS}]+")
 _KEPT_LAST = 8
 _KEPT_EVERY = 32
 
@@ -132,7 +130,7 @@ def _all_words(history: str) -> Steps[list[str]]:
 
     `words.LINE_END` follows each line that has words, except the last line.
     """
-    lines = _LINE_BREAKS.split(history)
+    lines = split_lines(history)
     if len(lines) > 1:
         require_unicode(history, "history")  # so that errors count from the start of the history
     found: list[str] = []

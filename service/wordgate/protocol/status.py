@@ -38,7 +38,6 @@ _UNRESOLVED = "errors resolving"
 """Part of gRPC's UNAVAILABLE message if DNS does not resolve the host name."""
 
 _INTERNAL_MESSAGE = "internal error; see the server's log for request {}"
-_NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def _bad_request(error: InvalidInput) -> Message:
 
 def _retry_info(error: Overloaded) -> Message:
     delay = Duration()
-    delay.FromNanoseconds(int(error.retry_after_seconds * _NANOSECONDS))
+    delay.FromNanoseconds(int(error.retry_after_seconds * 1e9))
     detail: Message = RetryInfo(retry_delay=delay)
     return detail
 

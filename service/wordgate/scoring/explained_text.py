@@ -1,6 +1,5 @@
 """The words and tokens of a text to explain, and the same text without a clue."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,13 +7,11 @@ from wordgate.errors import InvalidInput
 from wordgate.lm.tokenizer import EOS, EOS_NAME, Tokenizer
 from wordgate.text import words
 from wordgate.text.cooperative_steps import Steps
-from wordgate.text.normalization import LINE_BREAKS, normalising, normalising_with_offsets
+from wordgate.text.normalization import normalising, normalising_with_offsets, split_lines
 
 MAX_EXPLAINED_WORDS = 255
 MAX_EXPLAINED_TOKENS = 512
 """Up to these limits, a history is read from its start (`lm.context_window`)."""
-
-_LINE_BREAKS = re.compile(f"[{LINE_BREAKS}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ def read_text(tokenizer: Tokenizer, text: str, *, count_eos: bool) -> Steps[list
     a text without words, above the limits or with a lone surrogate.
     """
     found: list[TextWord] = []
-    for line in _LINE_BREAKS.split(text):
+    for line in split_lines(text):
         of_line = yield from _words_of(tokenizer, line)
         if of_line and found:
             found.append(END)

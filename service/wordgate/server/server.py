@@ -19,14 +19,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
-from wordgate.api.v1 import (
-    models_pb2,
-    models_pb2_grpc,
-    prediction_pb2,
-    prediction_pb2_grpc,
-    scoring_pb2,
-    scoring_pb2_grpc,
-)
+from wordgate.api.v1 import models_pb2_grpc, prediction_pb2_grpc, scoring_pb2_grpc
 from wordgate.bundle.bundled_model import find_folder
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.loaded_model import open_model
@@ -38,7 +31,7 @@ from wordgate.protocol.address import grpc_target, unix_path
 from wordgate.server.admission_control import admission_controllers
 from wordgate.server.config.options import Configuration
 from wordgate.server.http.connections import Connections, connection_settings, most_connections
-from wordgate.server.http.handlers import Handlers
+from wordgate.server.http.handlers import SERVICE_FILES, Handlers
 from wordgate.server.http.tls_listener import TlsListener
 from wordgate.server.models.registry import Registry, open_models
 from wordgate.server.models.watcher import ModelWatcher
@@ -60,7 +53,6 @@ from wordgate.server.telemetry.metrics import Method, Metrics
 from wordgate.server.telemetry.tracing import Tracer
 from wordgate.server.unix_socket import free_path
 
-_FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _LAST_BYTES_SECONDS = 1.0
 _LAST_SPANS_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
@@ -371,11 +363,15 @@ def _tracer(configuration: Configuration, *, is_worker: bool) -> Tracer | None:
 
 
 def _service_names() -> list[str]:
-    return [service.full_name for file in _FILES for service in file.services_by_name.values()]
+    return [
+        service.full_name for file in SERVICE_FILES for service in file.services_by_name.values()
+    ]
 
 
 def _methods() -> list[Method]:
-    services = [service for file in (*_FILES, HEALTH) for service in file.services_by_name.values()]
+    services = [
+        service for file in (*SERVICE_FILES, HEALTH) for service in file.services_by_name.values()
+    ]
     return [
         Method(
             service.full_name,

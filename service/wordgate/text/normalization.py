@@ -6,6 +6,7 @@ normal form of a prefix is a prefix of the normal form, and each character maps 
 original that it came from.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from wordgate.text.cooperative_steps import Steps, finish, stretches
 
 LINE_BREAKS = "\n\r\v\f\x85\u2028\u2029"
 """Characters that end a line (mandatory breaks of Unicode's line breaking, UAX #14)."""
+
+split_lines = re.compile(f"[{LINE_BREAKS}]+").split
 
 _PLAIN = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc", "'")

@@ -13,7 +13,7 @@ from typing import Any
 from wordgate.plots.training_curves import draw_curves
 
 _LINES = "metrics.jsonl"
-_PICTURE = "curves.png"
+CURVES_FILE = "curves.png"
 _EVENTS = "events"
 
 
@@ -41,7 +41,7 @@ class Journal:
 
     def draw(self) -> None:
         """Redraw the plot of the curves."""
-        draw_curves(self.records, self._folder / _PICTURE)
+        draw_curves(self.records, self._folder / CURVES_FILE)
 
     def flush(self) -> None:
         """Flush the lines to disk (fsync). Call before saving a checkpoint."""

@@ -8,9 +8,9 @@ from wordgate.evaluation.probes.linear_probe import (
     Floats,
     Ridge,
     Scores,
+    Whole,
     cross_validate,
     folds_of,
-    one_hot,
     score,
 )
 
@@ -19,6 +19,10 @@ ROWS, UNITS = 400, 30
 GROUPS = np.arange(ROWS) // 4
 CLASSES = np.arange(ROWS) % 3
 NOISE = GENERATOR.normal(size=(ROWS, UNITS))
+
+
+def _one_hot(classes: Whole) -> Floats:
+    return np.eye(int(classes.max()) + 1)[classes]
 
 
 def _scores(states: Floats, targets: Floats) -> Scores:
@@ -31,7 +35,7 @@ def test_the_unit_with_the_label_is_found() -> None:
     states = NOISE.copy()
     classes = CLASSES % 2
     states[:, 7] = classes + 0.05 * NOISE[:, 7]
-    found = _scores(states, one_hot(classes))
+    found = _scores(states, _one_hot(classes))
     assert found.probe > 0.98
     assert found.units.argmax() == 7
     assert found.units[7] == 1.0
@@ -43,7 +47,7 @@ def test_a_direction_over_several_units_is_found() -> None:
     """A label in the sum of two units: the probe reads it, each unit alone gets 3/4 right."""
     states = NOISE.copy()
     classes = (states[:, 2] + states[:, 5] > 0).astype(np.int64)
-    found = _scores(states, one_hot(classes))
+    found = _scores(states, _one_hot(classes))
     assert found.probe > 0.85
     assert set(np.argsort(-found.units)[:2]) == {2, 5}
     assert found.units[[2, 5]] == pytest.approx(0.75, abs=0.06)
@@ -51,7 +55,7 @@ def test_a_direction_over_several_units_is_found() -> None:
 
 def test_noise_is_at_chance() -> None:
     """States without information give about the share of the most frequent class."""
-    found = _scores(NOISE, one_hot(CLASSES))
+    found = _scores(NOISE, _one_hot(CLASSES))
     assert found.probe == pytest.approx(1 / 3, abs=0.08)
 
 
@@ -59,7 +63,7 @@ def test_a_class_in_the_middle_is_found() -> None:
     """A unit that orders three classes separates all of them alone."""
     states = NOISE.copy()
     states[:, 0] = CLASSES + 0.05 * NOISE[:, 0]
-    assert _scores(states, one_hot(CLASSES)).units[0] == 1.0
+    assert _scores(states, _one_hot(CLASSES)).units[0] == 1.0
 
 
 def test_numbers_are_measured_by_the_variance_explained() -> None:
@@ -95,7 +99,7 @@ def test_a_fitted_probe_reads_new_states() -> None:
     classes = CLASSES % 2
     states = NOISE.copy()
     states[:, 7] += 10 * classes
-    fitted = Ridge(states).fit(one_hot(classes), strength=0.1)
+    fitted = Ridge(states).fit(_one_hot(classes), strength=0.1)
     new = np.zeros((2, UNITS))
     new[1, 7] = 10
     assert fitted(new).argmax(1).tolist() == [0, 1]
@@ -104,14 +108,14 @@ def test_a_fitted_probe_reads_new_states() -> None:
 def test_a_unit_that_never_moves_does_no_harm() -> None:
     """A constant unit has no scale and carries nothing."""
     states = np.concatenate([NOISE, np.full((ROWS, 1), 0.5)], axis=1)
-    found = _scores(states, one_hot(CLASSES))
+    found = _scores(states, _one_hot(CLASSES))
     assert np.isfinite(found.units).all()
     assert np.isfinite(found.probe)
 
 
 def test_ridge_regression_is_the_closed_form() -> None:
     """The weights solve (XᵀX / n + strength) w = Xᵀy / n for standardised X."""
-    states, targets = NOISE * 3 + 1, one_hot(CLASSES)
+    states, targets = NOISE * 3 + 1, _one_hot(CLASSES)
     fitted = Ridge(states).fit(targets, strength=0.5)
     x = (states - states.mean(0)) / states.std(0)
     wanted = np.linalg.solve(
@@ -123,7 +127,7 @@ def test_ridge_regression_is_the_closed_form() -> None:
 
 def test_tasks_on_the_same_states_do_not_affect_each_other() -> None:
     """Two tasks together score as each alone."""
-    tasks = [one_hot(CLASSES), np.linspace(0, 1, ROWS)[:, None]]
+    tasks = [_one_hot(CLASSES), np.linspace(0, 1, ROWS)[:, None]]
     together = cross_validate(NOISE, tasks, folds_of(GROUPS))
     for task, found in zip(tasks, together, strict=True):
         alone = _scores(NOISE, task)

@@ -50,7 +50,7 @@ def test_auto_follows_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_emulated_bfloat16_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An explicit bfloat16 is kept; where it is emulated, a warning has the slowdown and a remedy."""
+    """An explicit bfloat16 is kept; where emulated, a warning has the slowdown and a remedy."""
     _with(monkeypatch)
     found = choose_precision("bfloat16", CPU)
     assert found.name == "bfloat16"

@@ -25,6 +25,7 @@ from wordgate.bench.isolation.latency import Pings, paced, percentile
 from wordgate.bench.isolation.load import PREDICT, Load
 from wordgate.bench.isolation.loads import GROUPS
 from wordgate.bench.local_server import LocalServer, local_server
+from wordgate.bench.session_memory import resident_bytes
 from wordgate.errors import WordgateError
 
 PINGS = {
@@ -67,12 +68,12 @@ class Watched:
 
     def look(self) -> float:
         """Return the current resident memory; 0 if the server has ended."""
-        resident_bytes = _resident_bytes(self.process_id)
-        self.has_ended |= not resident_bytes
-        self.peak_bytes = max(self.peak_bytes, resident_bytes)
-        if self.has_ended or resident_bytes > self.most_bytes:
+        size = resident_bytes(self.process_id)
+        self.has_ended |= not size
+        self.peak_bytes = max(self.peak_bytes, size)
+        if self.has_ended or size > self.most_bytes:
             self.over.set()
-        return resident_bytes
+        return size
 
 
 def names() -> list[str]:
@@ -244,15 +245,6 @@ def _watched(server: LocalServer, plan: Plan) -> Iterator[Watched]:
     finally:
         ended.set()
         thread.join()
-
-
-def _resident_bytes(process_id: int) -> float:
-    try:
-        status = Path(f"/proc/{process_id}/status").read_text("utf-8")
-    except OSError:
-        return 0.0
-    lines = [line for line in status.splitlines() if line.startswith("VmRSS:")]
-    return float(lines[0].split()[1]) * 1024 if lines else 0.0
 
 
 def _memory_figures(memory: Watched, before: float, after: float) -> dict[str, Any]:

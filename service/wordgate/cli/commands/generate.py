@@ -97,13 +97,15 @@ def generate(
         stop_words,
         max_expansions,
     )
-    show = _print_line if as_json else _print_text
     with (
         connected_model(model, server) as language_model,
         closing(language_model.submit_generate(query)) as answers,
     ):
         for number, answer in enumerate(answers):
-            show(answer, number)
+            if as_json:
+                click.echo(json.dumps(document(answer), ensure_ascii=False))
+            else:
+                _print_text(answer, is_first=not number)
 
 
 def document(answer: GenerationResult) -> dict[str, object]:
@@ -121,14 +123,10 @@ def document(answer: GenerationResult) -> dict[str, object]:
     }
 
 
-def _print_line(answer: GenerationResult, number: int) -> None:
-    click.echo(json.dumps(document(answer), ensure_ascii=False))
-
-
-def _print_text(answer: GenerationResult, number: int) -> None:
+def _print_text(answer: GenerationResult, *, is_first: bool) -> None:
     """Print a word; after the last one print the finish reason and the seed."""
     word = answer.word
-    click.echo(word.text if number else word.text.lstrip(" "), nl=False)
+    click.echo(word.text.lstrip(" ") if is_first else word.text, nl=False)
     if word.finish is not None:
         click.echo()
         reason = word.finish.value.replace("_", " ")

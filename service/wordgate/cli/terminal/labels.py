@@ -50,7 +50,6 @@ LABELS: dict[str, tuple[str, str]] = {
     "seconds": ("duration of a phase", "s"),
     "max_suggestions": ("suggestions", ""),
     "times": ("offered load, relative to capacity", "×"),
-    "wanted": ("best transcripts wanted", ""),
     "workers": ("server processes", ""),
     # bench train
     "tokens_per_second": ("training step", "tokens/s"),
@@ -62,9 +61,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "predict_p99_ms": ("prediction, 99th percentile", "ms"),
     "rows_per_search": ("output rows per prediction", ""),
     "predictions": ("predictions timed", ""),
-    # bench score, rescore
+    # bench score
     "candidates_per_second": ("in this process", _SPEED),
-    "candidates_per_second_best": ("in this process, best candidate only", _SPEED),
     "server_candidates_per_second": ("through a server", _SPEED),
     "one_thread_candidates_per_second": ("in this process, one inference at a time", _SPEED),
     "padded_batch_candidates_per_second": ("padded float32 batch", _SPEED),
@@ -75,10 +73,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "fraction_of_matmul_limit": ("share of the speed of the matrix products", "%"),
     "server_share_of_engine": ("speed through a server, relative to in-process", "%"),
     "sharing": ("steps saved by shared prefixes", "%"),
-    "speedup": ("speedup, best candidate only over all", "×"),
-    "cpu_speedup": ("CPU time, all relative to best candidate only", "×"),
     "rows": ("model rows", "rows"),
-    "rows_share": ("model rows, best candidate only relative to all", "%"),
     # bench type
     "p50_ms": ("median", "ms"),
     "p99_ms": ("99th percentile", "ms"),

@@ -47,11 +47,6 @@ class LinearProbe:
         return predicted
 
 
-def one_hot(classes: Whole) -> Floats:
-    """Return a column per class with 1 where a row has the class."""
-    return np.eye(int(classes.max()) + 1)[classes]
-
-
 def folds_of(groups: Whole, seed: int = 0) -> Whole:
     """Return the fold of each row; rows of one group are in the same fold."""
     order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)

@@ -12,8 +12,6 @@ from wordgate.evaluation.minimal_pairs import Pair
 from wordgate.evaluation.minimal_pairs import read as read_pairs
 from wordgate.offline.lines import file_format
 
-PARADIGMS = 67
-PAIRS = 67_000
 CITATION = "Warstadt et al. 2020, table 3 as corrected in arXiv 1912.00582, CC BY 4.0"
 
 _PUBLISHED = "blimp_published.tsv"

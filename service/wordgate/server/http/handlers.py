@@ -5,7 +5,12 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+SERVICE_FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
+"""Protocol files that declare the services."""
 
 
 class Handlers:

@@ -13,11 +13,10 @@ from protobuf import Message as JsonMessage
 from protobuf import Registry
 from protobuf.wkt import FileDescriptorSet as JsonFileDescriptorSet
 
-from wordgate.api.v1 import models_pb2, prediction_pb2, scoring_pb2
 from wordgate.errors import InvalidInput
+from wordgate.server.http.handlers import SERVICE_FILES
 from wordgate.server.http.json_bounds import check_json
 
-_FILES = (models_pb2.DESCRIPTOR, prediction_pb2.DESCRIPTOR, scoring_pb2.DESCRIPTOR)
 _MOST_CHARACTERS = 200
 """Maximum length of a parser's explanation in an error message: it may quote the request."""
 
@@ -58,7 +57,7 @@ class JsonFormat:
 def _registry() -> Registry:
     """Return the messages of the services, and the files that they import."""
     files: dict[str, FileDescriptor] = {}
-    for file in _FILES:
+    for file in SERVICE_FILES:
         _add(file, files)
     described = FileDescriptorSet()
     for file in files.values():

@@ -50,6 +50,7 @@ from wordgate.training.export.parity import (
     served_log_probs,
     trained_log_probs,
 )
+from wordgate.training.metrics_log import CURVES_FILE
 from wordgate.training.model.network import Network
 from wordgate.training.recipe import Recipe
 from wordgate.training.run import rules_of, sources_of
@@ -64,7 +65,6 @@ INT8_TOLERANCE = 0.01
 CHECKED_PIECES = 30_000
 """Approximate number of held-out tokens for the comparison."""
 
-CURVES_FILE = "curves.png"
 CARD_FILE = "MODEL_CARD.md"
 _SMOKE = (
     ("", "Hello, world!"),
@@ -167,7 +167,7 @@ def _collect(settings: Settings, report: Report) -> _ExportInputs:
     weights = arrays(network, levels)
     report("comparing with PyTorch on held-out text")
     passages = _held_out(settings, recipe, path, pieces, report)
-    figures = _check(settings, recipe, weights, network, passages)
+    figures = _check(settings, weights, network, passages)
     return _ExportInputs(saved, recipe, levels, weights, figures, inherited)
 
 
@@ -236,14 +236,13 @@ def _held_out(
 
 def _check(
     settings: Settings,
-    recipe: Recipe,
     weights: onnx_graphs.Weights,
     network: Network,
     passages: list[Passage],
 ) -> dict[str, float]:
     """Compare with PyTorch and return the metrics. Raises `ExportError`."""
     reference = trained_log_probs(network, passages)
-    floats = _compare(recipe, weights, "float32", passages, reference)
+    floats = _compare(weights, "float32", passages, reference)
     if not floats.largest_difference <= FLOAT_TOLERANCE:
         raise ExportError(
             f"float32 onnxruntime differs from PyTorch by {floats.largest_difference:.2g} in the "
@@ -255,7 +254,7 @@ def _check(
         "held_out_token_perplexity": floats.token_perplexity,
     }
     if settings.precision == "int8":
-        eights = _compare(recipe, weights, "int8", passages, reference)
+        eights = _compare(weights, "int8", passages, reference)
         if not eights.perplexity_ratio <= 1 + INT8_TOLERANCE:
             raise ExportError(
                 f"int8 increases perplexity by {eights.perplexity_ratio - 1:.2%} over PyTorch; the "
@@ -267,7 +266,6 @@ def _check(
 
 
 def _compare(
-    recipe: Recipe,
     weights: onnx_graphs.Weights,
     precision: Precision,
     passages: list[Passage],

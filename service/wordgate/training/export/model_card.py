@@ -9,6 +9,7 @@ from pathlib import Path
 from wordgate.bundle.manifest import Manifest
 from wordgate.evaluation import distant_clues
 from wordgate.evaluation.cloze import OWN_QUESTIONS
+from wordgate.training.metrics_log import CURVES_FILE
 from wordgate.training.recipe import Recipe
 
 _SHARE_ALIKE = ("BY-SA", "GFDL", "CDLA-Sharing", "GPL", "MPL")
@@ -99,7 +100,7 @@ def _questions(manifest: Manifest, recipe: Recipe) -> str:
 def _training(manifest: Manifest, recipe: Recipe) -> str:
     known = {name: value for name, value in manifest.training.items() if value is not None}
     rows = "\n".join(f"| {name} | {_cell(_number(value))} |" for name, value in known.items())
-    curves = "\n\n![Perplexity by step](curves.png)" if "curves.png" in manifest.files else ""
+    curves = f"\n\n![Perplexity by step]({CURVES_FILE})" if CURVES_FILE in manifest.files else ""
     plan = recipe.training
     steps = manifest.training.get("steps", plan.steps)
     return (

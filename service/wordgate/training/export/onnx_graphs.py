@@ -59,7 +59,7 @@ class Weights:
 
 
 @dataclass
-class _Graph:
+class Graph:
     """Nodes and constants of a graph under construction."""
 
     name: str
@@ -67,6 +67,7 @@ class _Graph:
     constants: list[onnx.TensorProto] = field(default_factory=list)
 
     def constant(self, name: str, values: NDArray[np.generic]) -> str:
+        """Add a constant and return its name."""
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
@@ -90,16 +91,19 @@ class _Graph:
         return name
 
     def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a node with one output and return the output's name."""
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
 
     def split(self, value: str, outputs: Sequence[str]) -> None:
+        """Split a value [rows, columns] into equal column blocks."""
         node = helper.make_node("Split", [value], list(outputs), axis=1, num_outputs=len(outputs))
         self.nodes.append(node)
 
     def bytes(
         self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
     ) -> bytes:
+        """Return the serialized model with these inputs and outputs."""
         graph = helper.make_graph(self.nodes, self.name, inputs, outputs, self.constants)
         domains = {node.domain for node in self.nodes}
         opsets = [helper.make_opsetid("", OPSET)]
@@ -145,7 +149,7 @@ def build(weights: Weights, precision: str) -> dict[str, bytes]:
 
 
 def _step(weights: Weights, embedding: Quantised) -> bytes:
-    graph = _Graph("step")
+    graph = Graph("step")
     input_scale = float(np.abs(weights.embedding).max()) / 127.0
     graph.constant("zero_point", np.array(ZERO_POINT, np.uint8))
     graph.constant("one", np.array(1.0, np.float32))
@@ -171,7 +175,7 @@ def _step(weights: Weights, embedding: Quantised) -> bytes:
     return _join_state(graph, weights, TensorProto.UINT8)
 
 
-def _quantised_gates(graph: _Graph, weights: Weights, layer: int, below_scale: float) -> None:
+def _quantised_gates(graph: Graph, weights: Weights, layer: int, below_scale: float) -> None:
     """Add the gate pre-activations: an exact integer product, then one scale per column."""
     width = weights.width
     matrix = weights.layer_weights[layer].copy()
@@ -184,7 +188,7 @@ def _quantised_gates(graph: _Graph, weights: Weights, layer: int, below_scale: f
     _integer_product(graph, f"joined_{layer}", str(layer))
 
 
-def _integer_product(graph: _Graph, value: str, name: str) -> None:
+def _integer_product(graph: Graph, value: str, name: str) -> None:
     """Add `gates_NAME` = (value - 128) @ weights_NAME * scales_NAME + bias_NAME as one operator.
 
     onnxruntime's `MatMulIntegerToFloat` gives bit-identical results to `MatMulInteger`, a cast, a
@@ -195,7 +199,7 @@ def _integer_product(graph: _Graph, value: str, name: str) -> None:
 
 
 def _float_step(weights: Weights) -> bytes:
-    graph = _Graph("step")
+    graph = Graph("step")
     rows = graph.embedding_rows("embedding", weights.embedding, 0, len(weights.embedding))
     below = graph.add("Gather", [rows, "token"], "below")
     _split_state(graph, weights.layers)
@@ -209,7 +213,7 @@ def _float_step(weights: Weights) -> bytes:
     return _join_state(graph, weights, TensorProto.FLOAT)
 
 
-def _split_state(graph: _Graph, layers: int) -> None:
+def _split_state(graph: Graph, layers: int) -> None:
     if layers == 1:
         graph.add("Identity", ["hidden"], "hidden_0")
         graph.add("Identity", ["cells"], "cells_0")
@@ -218,7 +222,7 @@ def _split_state(graph: _Graph, layers: int) -> None:
     graph.split("cells", [f"cells_{layer}" for layer in range(layers)])
 
 
-def _cell(graph: _Graph, layer: int) -> str:
+def _cell(graph: Graph, layer: int) -> str:
     """Add the LSTM cell after its gates (Hochreiter & Schmidhuber 1997, with forget gate)."""
     gates = [f"{gate}_{layer}" for gate in ("i", "f", "g", "o")]
     graph.split(f"gates_{layer}", [f"{gate}_raw" for gate in gates])
@@ -232,7 +236,7 @@ def _cell(graph: _Graph, layer: int) -> str:
     return graph.add("Mul", [o, f"squashed_{layer}"], f"shown_{layer}")
 
 
-def _join_state(graph: _Graph, weights: Weights, hidden_type: int) -> bytes:
+def _join_state(graph: Graph, weights: Weights, hidden_type: int) -> bytes:
     for part in ("next_hidden", "next_cells"):
         names = [f"{part}_{layer}" for layer in range(weights.layers)]
         graph.add("Concat", names, part, axis=1)
@@ -248,7 +252,7 @@ def _join_state(graph: _Graph, weights: Weights, hidden_type: int) -> bytes:
 
 
 def _output(weights: Weights, embedding: Quantised, level: int) -> bytes:
-    graph = _Graph(f"output-{level}")
+    graph = Graph(f"output-{level}")
     first, after = weights.levels.firsts[level], weights.levels.cutoffs[level]
     scales = embedding.scales[first:after]
     rows = graph.embedding_rows("rows", embedding.values, first, after)
@@ -267,7 +271,7 @@ def _output(weights: Weights, embedding: Quantised, level: int) -> bytes:
 
 
 def _float_output(weights: Weights, level: int) -> bytes:
-    graph = _Graph(f"output-{level}")
+    graph = Graph(f"output-{level}")
     first, after = weights.levels.firsts[level], weights.levels.cutoffs[level]
     rows = graph.embedding_rows("rows", weights.embedding, first, after)
     if level == 0 and len(weights.cluster_vectors):
@@ -285,7 +289,7 @@ def _output_bias(weights: Weights, level: int) -> Array:
     return np.concatenate([bias, weights.cluster_bias]) if level == 0 else bias
 
 
-def _log_probs(graph: _Graph, weights: Weights, level: int, top_type: int) -> bytes:
+def _log_probs(graph: Graph, weights: Weights, level: int, top_type: int) -> bytes:
     """Add outputs `log_probs` [rows, entries] and `target_log_probs` at (`row`, `target`)."""
     graph.add("LogSoftmax", ["gates_out"], "log_probs", axis=-1)
     graph.constant("last", np.array([1], np.int64))
