@@ -42,9 +42,9 @@ NAMES = {"<eos>": EOS} | {word: LETTERS.encode_word(word)[0] for word in ("a", "
 LEVELS = AdaptiveSoftmaxLayout((LETTERS.size - 2, LETTERS.size))
 LANGUAGE = Lexicon(LETTERS, LEVELS, written={"i": "I"})
 
-PIECES = trained()
-RICH_LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
-RICH = Lexicon(PIECES, RICH_LEVELS, never_suggested={"cabinet", "sea"})
+TOKENIZER = trained()
+RICH_LEVELS = AdaptiveSoftmaxLayout((200, 400, TOKENIZER.size))
+RICH = Lexicon(TOKENIZER, RICH_LEVELS, never_suggested={"cabinet", "sea"})
 RICH_MODEL = FakeModel.random(RICH_LEVELS, seed=11, spread=2.0)
 
 

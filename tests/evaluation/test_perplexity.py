@@ -59,7 +59,7 @@ class _Narrow(GivenAnswers):
         [text] = candidates
         if len(text.replace(" ", "")) > 4096:
             refused: Future[ScoreResult] = Future()
-            refused.set_exception(InvalidInput("candidates[0].text", "has too many pieces"))
+            refused.set_exception(InvalidInput("candidates[0].text", "has too many tokens"))
             return refused
         self.scored.append((len(history.split()), len(text.split()), count_eos))
         return super().submit_score(history, candidates, count_eos)

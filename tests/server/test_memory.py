@@ -62,7 +62,7 @@ REFUSED: dict[str, tuple[bytes, grpc.StatusCode]] = {
         _candidates(1001, "the sea " * 120),
         grpc.StatusCode.INVALID_ARGUMENT,
     ),
-    "candidates of too many pieces": (
+    "candidates of too many tokens": (
         _candidates(16, "q z " * 16_000),
         grpc.StatusCode.INVALID_ARGUMENT,
     ),
@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[bytes, grpc.StatusCode]] = {
 }
 
 
-COSTLY = {"candidates of too many pieces"}
+COSTLY = {"candidates of too many tokens"}
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_without_regularisation_an_update_is_plain(tmp_path: Path, zeros: str) -
     recipe, text = tokenised(write_recipe(tmp_path, ("[training]", f"{zeros}[training]\n{FLOAT}")))
     plan = recipe.training
     random = torch.Generator().manual_seed(1)
-    network = Network(sizes_of(recipe, text.pieces), torch.float32, random)
+    network = Network(sizes_of(recipe, text.tokenizer), torch.float32, random)
     optimiser = Optimiser(network.parameters(), schedule_of(plan))
     sampler = Sampler(text.train, [1.0], 8, SegmentLength(12), plan.restart_share, plan.seed)
     random, state = torch.Generator().manual_seed(1), network.start(8)
@@ -177,7 +177,7 @@ def test_the_learning_rate_follows_the_length(tmp_path: Path) -> None:
     gradients: list[torch.Tensor] = []
     trainer.network.output_bias.register_hook(gradients.append)
     trainer.update()
-    assert trainer.window.pieces == 8 * 6
+    assert trainer.window.tokens == 8 * 6
     moved = before - trainer.network.output_bias.detach()
     torch.testing.assert_close(moved, gradients[0] * 1e-2 * 6 / 12)
 
@@ -257,7 +257,7 @@ def test_a_checkpoint_is_measured_on_a_file(tmp_path: Path) -> None:
     outcome = train_here(path, tmp_path / "run")
     checkpoint, found = measure(path, tmp_path / "run", SENTENCES)
     assert checkpoint == outcome.checkpoint
-    assert found.pieces == sum(len(line.split()) + 1 for line in SENTENCES.open())
+    assert found.tokens == sum(len(line.split()) + 1 for line in SENTENCES.open())
     assert found.token_perplexity == pytest.approx(outcome.held_out["token_perplexity"], rel=0.05)
     (tmp_path / "empty.txt").write_text("")
     with pytest.raises(InvalidFile, match="is empty"):

@@ -123,7 +123,7 @@ class Tokenizer:
         )
         return written.decode("utf-8", errors="replace").rstrip(" ")
 
-    def piece(self, token: int) -> str:
+    def text_of(self, token: int) -> str:
         """Return a token as text. Bytes that are not whole characters are written as `<0xF0>`."""
         if token == EOS:
             return EOS_NAME

@@ -101,12 +101,12 @@ class ExplainedWord:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedToken:
-    """A token as text (`Tokenizer.piece`) with its surprisal in nats and the likeliest tokens.
+    """A token as text (`Tokenizer.text_of`) with its surprisal in nats and the likeliest tokens.
 
     `layers` has the activations of each layer, from the lowest, in the step that reads the token.
     """
 
-    piece: str
+    text: str
     word_index: int
     surprisal: float
     alternatives: tuple[ScoredToken, ...]
@@ -268,7 +268,7 @@ def _explaining_tokens(
     for index, token in enumerate(reading.tokens):
         explained.append(
             ExplainedToken(
-                language.tokenizer.piece(token),
+                language.tokenizer.text_of(token),
                 word_of[index],
                 0.0 - reading.log_probs[index],
                 likely[index],

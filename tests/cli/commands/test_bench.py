@@ -195,7 +195,7 @@ def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
     """Time and model rows are reported per load, and for the most expensive load per method."""
     write_bundle(tmp_path)
     arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "0"]
-    wanted = ("predict_pieces", "predict_rare_prefix", "stream_predict_end", "get_model")
+    wanted = ("predict_tokens", "predict_rare_prefix", "stream_predict_end", "get_model")
     only = [word for name in wanted for word in ("--only", f"legal/{name}")]
     ended = CliRunner().invoke(wordgate, [*arguments, *only, "--requests", "2", "--json"])
     found = json.loads(ended.stdout)
@@ -204,7 +204,7 @@ def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
         assert each["codes"] == ["OK"]
         assert each["ms"] > 0
         assert each["processor_ms"] >= 0
-    assert 128 < costs["predict_pieces"]["steps"] < 1100
+    assert 128 < costs["predict_tokens"]["steps"] < 1100
     assert costs["stream_predict_end"]["steps"] > 128
     assert costs["predict_rare_prefix"]["outputs"] > 0
     assert (costs["get_model"]["steps"], costs["get_model"]["outputs"]) == (0, 0)

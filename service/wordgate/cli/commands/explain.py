@@ -193,7 +193,7 @@ def document(answer: ExplanationResult) -> Explained:
         "words": words,
         "tokens": [
             {
-                "piece": token.piece,
+                "text": token.text,
                 "word": shown(words[token.word_index]),
                 "word_index": token.word_index,
                 "surprisal": token.surprisal,

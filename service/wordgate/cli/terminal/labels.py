@@ -30,7 +30,8 @@ LABELS: dict[str, tuple[str, str]] = {
     "held_out_token_perplexity": ("perplexity per token, held-out text", ""),
     "int8_perplexity_ratio": ("perplexity of int8, relative to float32", "×"),
     "float32_largest_difference": ("largest difference from PyTorch", "nats"),
-    "checked_pieces": ("tokens compared with PyTorch", ""),
+    "checked_tokens": ("tokens compared with PyTorch", ""),
+    "checked_pieces": ("tokens compared with PyTorch", ""),  # in models published before
     "groups": ("by group", "%"),
     "pairs": ("pairs", ""),
     # bench: settings

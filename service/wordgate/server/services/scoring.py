@@ -10,7 +10,7 @@ from grpc.aio import ServicerContext
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.lm.context_window import MAX_CONTEXT_PIECES
+from wordgate.lm.context_window import MAX_CONTEXT_TOKENS
 from wordgate.lm.requests import MAX_ROWS, YIELD, ModelTask, TimeSlice
 from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.rescoring import check_counts, decode_score_weights, decode_search_bounds
@@ -128,7 +128,7 @@ def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreReques
 
 def size_with(history: str) -> int:
     """Return the cost in bytes of a small request with this history."""
-    most = BYTES_PER_TOKEN * MAX_CONTEXT_PIECES
+    most = BYTES_PER_TOKEN * MAX_CONTEXT_TOKENS
     return LEAST_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
 
 

@@ -72,9 +72,9 @@ def _lines(word_counts: Mapping[str, float]) -> Iterator[str]:
             repeats -= part
 
 
-def _frequencies(pieces: Tokenizer, word_counts: Mapping[str, float]) -> Counter[int]:
+def _frequencies(tokenizer: Tokenizer, word_counts: Mapping[str, float]) -> Counter[int]:
     frequencies: Counter[int] = Counter()
     for word, count in word_counts.items():
-        for piece in pieces.encode_word(word):
-            frequencies[piece] += count  # type: ignore[assignment]
+        for token in tokenizer.encode_word(word):
+            frequencies[token] += count  # type: ignore[assignment]
     return frequencies

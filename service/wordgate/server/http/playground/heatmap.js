@@ -30,7 +30,7 @@ export function drawHeatMap(box, explanation, language, show) {
   const { words, tokens } = explanation;
   const grid = new Grid(tokens.length, show);
   const head = [barsRow(grid, words), wordsRow(grid, words, language)];
-  if (words.some((word) => word.tokenCount > 1)) head.push(piecesRow(grid, tokens, language));
+  if (words.some((word) => word.tokenCount > 1)) head.push(tokensRow(grid, tokens, language));
   const highestFirst = tokens[0].layers.map((_, layer) => layer).reverse();
   const layers = highestFirst.map((layer) => layerRows(grid, tokens, layer));
   const table = element(
@@ -135,12 +135,12 @@ function wordsRow(grid, words, language) {
   return rowOf(grid, "words", "word", cells);
 }
 
-function piecesRow(grid, tokens, language) {
+function tokensRow(grid, tokens, language) {
   const cells = tokens.map((token, index) => {
-    const cell = element("td", { textContent: token.piece, lang: language });
+    const cell = element("td", { textContent: token.text, lang: language });
     return [cell, 1, { word: token.wordIndex ?? 0, token: index }];
   });
-  return rowOf(grid, "pieces", "token", cells);
+  return rowOf(grid, "tokens", "token", cells);
 }
 
 function layerRows(grid, tokens, layer) {
