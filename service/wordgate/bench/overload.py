@@ -40,13 +40,13 @@ class Outcomes:
     """
 
     accepted: list[float] = field(default_factory=list)
-    refused: list[float] = field(default_factory=list)
+    rejected: list[float] = field(default_factory=list)
     elapsed_seconds: float = 0.0
 
     @property
     def offered(self) -> int:
         """Number of requests, accepted or rejected."""
-        return len(self.accepted) + len(self.refused)
+        return len(self.accepted) + len(self.rejected)
 
 
 async def one_by_one(
@@ -140,7 +140,7 @@ async def _ask(
     try:
         await client.score("", texts)
     except Overloaded:
-        outcomes.refused.append(perf_counter() - due)
+        outcomes.rejected.append(perf_counter() - due)
         await asyncio.sleep(pause_seconds)
     else:
         outcomes.accepted.append(perf_counter() - due)
@@ -231,9 +231,9 @@ def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -
 
 def _share(outcomes: Sequence[Outcomes]) -> dict[str, float]:
     """Return medians over the rounds: share of rejected requests and latency percentiles."""
-    refused = [len(each.refused) / each.offered for each in outcomes if each.offered]
+    rejected = [len(each.rejected) / each.offered for each in outcomes if each.offered]
     return {
-        "refused_share": _median(refused or [0.0]),
+        "rejected_share": _median(rejected or [0.0]),
         "requests": sum(each.offered for each in outcomes),
         **_milliseconds([each.accepted for each in outcomes]),
     }
@@ -267,7 +267,7 @@ def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
         ),
         "accepted_per_second": _rate([each.over for each in rounds]),
         "accepted": _milliseconds([each.over.accepted for each in rounds]),
-        "refused": _milliseconds([each.over.refused for each in rounds]),
+        "rejected": _milliseconds([each.over.rejected for each in rounds]),
         "p99_ratio": _median(
             [
                 _percentile(each.over.accepted, 99) / _percentile(each.unloaded.accepted, 99)
@@ -276,7 +276,7 @@ def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
         ),
         "afterwards": _milliseconds([each.after.accepted for each in rounds]),
         "first_afterwards_ms": _median([each.after.accepted[0] * 1e3 for each in rounds]),
-        "refused_afterwards": sum(len(each.after.refused) for each in rounds),
+        "rejected_afterwards": sum(len(each.after.rejected) for each in rounds),
         "resident_megabytes": [
             round(each / 1e6) for one in rounds for each in (one.bytes_before, one.bytes_after)
         ],

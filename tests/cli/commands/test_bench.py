@@ -150,7 +150,7 @@ def test_a_server_is_given_more_than_it_can_carry(tmp_path: Path) -> None:
     )
     assert found["model"] == "tiny@1"
     assert 0 < found["accepted_per_second"] < found["offered_per_second"]
-    assert found["refused_afterwards"] == 0
+    assert found["rejected_afterwards"] == 0
     assert found["p99_ratio"] > 0
     before, after = found["resident_megabytes"]
     assert after < before + 100
@@ -161,12 +161,12 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
     write_bundle(tmp_path)
     arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "1"]
     brief = ["--seconds", "1", "--outcome-calls", "20", "--json"]
-    wanted = ("outcomes/invalid", "outcomes/too_large", "legal/get_model", "refused/not_found")
+    wanted = ("outcomes/invalid", "outcomes/too_large", "legal/get_model", "rejected/not_found")
     only = [word for name in wanted for word in ("--only", name)]
     ended = CliRunner().invoke(wordgate, [*arguments, *brief, *only])
     found = json.loads(ended.stdout)
-    assert list(found)[:5] == ["worst", "outcomes", "legal", "refused", "costs"]
-    assert set(found["worst"]) == {"growth_megabytes", "legal_p99_ms", "refused_p99_ms"}
+    assert list(found)[:5] == ["worst", "outcomes", "legal", "rejected", "costs"]
+    assert set(found["worst"]) == {"growth_megabytes", "legal_p99_ms", "rejected_p99_ms"}
     outcomes = found["outcomes"]
     assert sum(outcomes["invalid"]["codes"].values()) == 20
     assert set(outcomes["invalid"]["codes"]) <= {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
@@ -179,7 +179,7 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
         )
     for load, code in (
         (found["legal"]["get_model"], "OK"),
-        (found["refused"]["not_found"], "NOT_FOUND"),
+        (found["rejected"]["not_found"], "NOT_FOUND"),
     ):
         assert code in load["codes"]
         assert load["calls"] == sum(load["codes"].values())
@@ -253,5 +253,5 @@ def test_small_callers_are_measured_beside_large_ones(tmp_path: Path) -> None:
     assert (found["large_callers"], found["callers_of_equal"]) == (2, 3)
     for mix in ("small_alone", "small_beside_large", "equal_callers"):
         assert found[mix]["requests"] > 0
-        assert 0 <= found[mix]["refused_share"] <= 1
+        assert 0 <= found[mix]["rejected_share"] <= 1
         assert found[mix]["p50_ms"] > 0
