@@ -20,7 +20,7 @@ from wordgate.client import AsyncClient, Priority
 from wordgate.errors import DeadlineExceeded, Overloaded
 from wordgate.server.event_loop import loop_factory
 
-_UNDER_WAY = 16
+_IN_FLIGHT = 16
 _EQUAL_CALLERS = 3
 SMALL_CANDIDATES = 5
 LARGE_CANDIDATES = 1000
@@ -49,7 +49,7 @@ class Outcomes:
         return len(self.accepted) + len(self.rejected)
 
 
-async def one_by_one(
+async def sequential(
     client: AsyncClient, seconds: float, requests: Iterable[list[str]] | None = None
 ) -> Outcomes:
     """Send requests one at a time (closed loop), to measure the unloaded server."""
@@ -63,7 +63,7 @@ async def one_by_one(
     return outcomes
 
 
-async def side_by_side(client: AsyncClient, in_flight: int, seconds: float) -> Outcomes:
+async def concurrent(client: AsyncClient, in_flight: int, seconds: float) -> Outcomes:
     """Keep `in_flight` requests in flight, to measure the server's capacity."""
     outcomes = Outcomes()
     began = perf_counter()
@@ -90,7 +90,7 @@ async def small_beside_large(client: AsyncClient, callers: int, seconds: float) 
     large = [asyncio.create_task(_score_large(client, caller)) for caller in range(callers)]
     try:
         await asyncio.sleep(_HEAD_START_SECONDS)
-        return await one_by_one(client, seconds, small_requests())
+        return await sequential(client, seconds, small_requests())
     finally:
         for task in large:
             task.cancel()
@@ -163,7 +163,7 @@ class Round:
 
 
 def run(
-    server: LocalServer, times: float, seconds: float, rounds: int, seed: int
+    server: LocalServer, load_factor: float, seconds: float, rounds: int, seed: int
 ) -> dict[str, Any]:
     """Return the metrics of the phases, as medians over the rounds."""
 
@@ -172,16 +172,16 @@ def run(
             AsyncClient(server.address) as client,
             AsyncClient(server.address, priority=Priority.BATCH) as batch,
         ):
-            await one_by_one(client, 1.0)
+            await sequential(client, 1.0)
             return [
-                await _round(server, client, batch, times, seconds, seed + number)
+                await _round(server, client, batch, load_factor, seconds, seed + number)
                 for number in range(rounds)
             ]
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         figures = runner.run(all_rounds())
     return _figures(figures) | {
-        "times": times,
+        "load_factor": load_factor,
         "seconds": seconds,
         "rounds": rounds,
         "seed": seed,
@@ -203,12 +203,12 @@ def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -
 
     async def all_rounds() -> list[FairRound]:
         async with AsyncClient(server.address) as client:
-            await one_by_one(client, 1.0)
+            await sequential(client, 1.0)
             return [
                 FairRound(
-                    await one_by_one(client, seconds, small_requests()),
+                    await sequential(client, seconds, small_requests()),
                     await small_beside_large(client, large, seconds),
-                    await side_by_side(client, _EQUAL_CALLERS, seconds),
+                    await concurrent(client, _EQUAL_CALLERS, seconds),
                 )
                 for _ in range(rounds)
             ]
@@ -243,16 +243,16 @@ async def _round(
     server: LocalServer,
     client: AsyncClient,
     batch: AsyncClient,
-    times: float,
+    load_factor: float,
     seconds: float,
     seed: int,
 ) -> Round:
-    unloaded = await one_by_one(client, seconds)
-    full = await side_by_side(batch, _UNDER_WAY, seconds)
+    unloaded = await sequential(client, seconds)
+    full = await concurrent(batch, _IN_FLIGHT, seconds)
     before = server.metric("process_resident_memory_bytes")
-    per_second = times * len(full.accepted) / full.elapsed_seconds
+    per_second = load_factor * len(full.accepted) / full.elapsed_seconds
     over = await open_loop(client, per_second, seconds, seed)
-    after = await one_by_one(client, seconds)
+    after = await sequential(client, seconds)
     return Round(
         unloaded, full, over, after, before, server.metric("process_resident_memory_bytes")
     )

@@ -86,7 +86,9 @@ def test_scoring_is_compared_with_a_padded_batch_and_a_limit(tmp_path: Path) -> 
     assert all(value > 0 for name, value in found.items() if name.endswith("candidates_per_second"))
 
 
-def test_typing_is_timed_at_a_persons_speed_flat_out_and_beside_scoring(tmp_path: Path) -> None:
+def test_typing_is_timed_at_a_persons_speed_in_a_closed_loop_and_beside_scoring(
+    tmp_path: Path,
+) -> None:
     """The figures have a fixed shape, and every key was answered or superseded."""
     write_bundle(tmp_path)
     arguments = ["bench", "type", "--model", str(tmp_path / "tiny"), "--typists", "6", "--json"]

@@ -130,7 +130,7 @@ def explain(
     if plot is not None:
         check_picture(plot)
     if probed is not None:
-        _probe(probed, text, plot, as_json, connected_model(model, server, batch=True))
+        _probe(probed, text, plot, as_json, connected_model(model, server, priority="batch"))
         return
     query = ExplanationQuery(text or "", without, top_k, return_units, not no_eos)
     with connected_model(model, server) as language_model:
