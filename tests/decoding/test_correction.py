@@ -47,7 +47,7 @@ def _tried(
             bias = biased.of(word)
             mixed = math.log((1 - biased.weight) * math.exp(log_prob) + bias.cache_prob)
             rank = mixed + max(fitting) + bias.boost
-            if rank > slip.least_rank:
+            if rank > slip.min_rank:
                 found[word] = (rank, mixed)
     return found
 

@@ -76,11 +76,11 @@ def written(model: FakeModel, language: Lexicon = LANGUAGE, **options: Any) -> l
 def _words(model: FakeModel, language: Lexicon, query: GenerationQuery) -> Iterator[GeneratedWord]:
     assert query.seed is not None
     asks = begin(language, NullStateStore(model.start), query, query.seed)
-    draft: GenerationState | None = run_to_completion(asks, model)
-    while draft is not None:
-        made = run_to_completion(next_word(language, draft), model)
+    state: GenerationState | None = run_to_completion(asks, model)
+    while state is not None:
+        made = run_to_completion(next_word(language, state), model)
         yield made.word
-        draft = made.draft
+        state = made.state
 
 
 def text_of(found: list[GeneratedWord]) -> str:

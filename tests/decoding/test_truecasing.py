@@ -174,7 +174,7 @@ def test_a_form_of_another_word_is_not_used() -> None:
     assert Writer(LANGUAGE, "", "", WRITTEN, {"sea": "lake"}).write("sea") == "Sea"
 
 
-def test_own_forms_go_before_the_text() -> None:
+def test_preferred_casing_goes_before_the_text() -> None:
     """White space around a listed word is ignored; see `Options.preferred_casing`."""
     assert _writer("the Lxc and").write("lxc") == "lxc"
 

@@ -123,7 +123,7 @@ def test_invisible_lines_are_no_text(line: str) -> None:
         evaluate(GivenAnswers({}, {}), [line])
 
 
-def test_a_boundless_surprise_is_a_great_number() -> None:
+def test_a_boundless_surprisal_is_a_great_number() -> None:
     """An almost impossible word gives a large, finite perplexity."""
     found = evaluate(GivenAnswers({"x": -9000.0}, {}), ["x"])
     assert found.token_perplexity == found.word_perplexity == pytest.approx(math.exp(700))

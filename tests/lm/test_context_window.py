@@ -47,14 +47,14 @@ class Store(NullStateStore):
         self.seed = seed
         self.states: dict[bytes, State] = {}
 
-    def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
+    def longest_prefix(self, keys: Sequence[bytes]) -> tuple[State, int]:
         """Return the stored state of the longest prefix."""
         for place in range(len(keys), 0, -1):
             if keys[place - 1] in self.states:
                 return self.states[keys[place - 1]], place
         return (), 0
 
-    def keep(self, key: bytes, state: State) -> State:
+    def put(self, key: bytes, state: State) -> State:
         """Store a state."""
         self.states[key] = state
         return state
@@ -75,7 +75,7 @@ class Remembering(Store):
         """Return the key of a text."""
         return self.texts.get(digest)
 
-    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+    def put_key_of_text(self, digest: bytes, key: bytes) -> None:
         """Store the key of a text."""
         self.texts[digest] = key
 

@@ -82,11 +82,11 @@ def test_no_mask_is_generated() -> None:
     for temperature in (0.0, 1.0):
         for seed in range(8):
             query = GenerationQuery("zat", temperature=temperature, top_k=5)
-            draft = run_to_completion(
+            state = run_to_completion(
                 begin(LANGUAGE, NullStateStore(model.start), query, seed), model
             )
             assert (
-                run_to_completion(next_word(LANGUAGE, draft), model).word.word.lower() != "someone"
+                run_to_completion(next_word(LANGUAGE, state), model).word.word.lower() != "someone"
             )
 
 

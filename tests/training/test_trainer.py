@@ -92,10 +92,10 @@ def test_deferred_updates_have_the_same_losses(tmp_path: Path) -> None:
     for _ in range(10):
         losses = []
         for trainer in (plain, fused):
-            trainer.window = LossMeter()
+            trainer.loss_meter = LossMeter()
             trainer.update()
             trainer.settle()
-            losses.append(trainer.window.surprise)
+            losses.append(trainer.loss_meter.surprisal)
         assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     saved = fused.save({})
     assert saved.about["sampler"] == plain.save({}).about["sampler"]
@@ -105,7 +105,7 @@ def test_deferred_updates_have_the_same_losses(tmp_path: Path) -> None:
     for trainer in (plain, fused):
         trainer.update()
         trainer.settle()
-    assert plain.window.surprise == pytest.approx(fused.window.surprise, rel=1e-5)
+    assert plain.loss_meter.surprisal == pytest.approx(fused.loss_meter.surprisal, rel=1e-5)
 
 
 def test_a_deferred_loss_that_is_not_finite_is_not_saved(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_the_learning_rate_follows_the_length(tmp_path: Path) -> None:
     gradients: list[torch.Tensor] = []
     trainer.network.output_bias.register_hook(gradients.append)
     trainer.update()
-    assert trainer.window.tokens == 8 * 6
+    assert trainer.loss_meter.tokens == 8 * 6
     moved = before - trainer.network.output_bias.detach()
     torch.testing.assert_close(moved, gradients[0] * 1e-2 * 6 / 12)
 

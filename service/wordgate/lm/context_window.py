@@ -100,7 +100,7 @@ def read_context(tokenizer: Tokenizer, history: str, store: StateStore) -> Model
         time_slice = TimeSlice()
         cut = yield from time_slice.run(_context(tokenizer, history))
         context = yield from read_words_context(cut.tokens, store)
-        store.keep_key_of_text(digest, context.key)
+        store.put_key_of_text(digest, context.key)
         return context
     return HashedState(key, state)
 
@@ -171,10 +171,10 @@ def read_words_context(
         context = context[1:]
     sequence = [EOS, *chain.from_iterable(context)]
     keys = chain_hashes(store.seed, sequence)
-    state, done = store.longest(keys)
+    state, done = store.longest_prefix(keys)
     if done < len(sequence):
         kept = {index - done: keys[index] for index in _kept_indices(context) if index >= done}
-        [state] = yield Prefill(state, sequence[done:], kept, store.keep)
+        [state] = yield Prefill(state, sequence[done:], kept, store.put)
     return HashedState(keys[-1], state)
 
 
@@ -212,8 +212,8 @@ def _read_each(
             break
         read.append(HashedState(key, state))
 
-    def keep(key: bytes, state: State) -> State:
-        kept = store.keep(key, state)
+    def put(key: bytes, state: State) -> State:
+        kept = store.put(key, state)
         read.append(HashedState(key, kept))
         return kept
 
@@ -222,7 +222,7 @@ def _read_each(
         ends = accumulate(map(len, missing))
         at_end = {end - 1: key for end, key in zip(ends, keys[len(read) :], strict=True)}
         start = read[-1] if read else before
-        yield Prefill(start.state, list(chain.from_iterable(missing)), at_end, keep)
+        yield Prefill(start.state, list(chain.from_iterable(missing)), at_end, put)
     return read
 
 

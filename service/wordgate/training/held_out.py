@@ -64,22 +64,22 @@ def measure(
 ) -> Perplexities:
     """Return the perplexities of `passages` under the network's current weights."""
     network.eval()
-    surprise = first_surprise = 0.0
+    surprisal = first_surprisal = 0.0
     words = first_words = tokens = 0
     for start in range(0, len(passages), _ROWS):
         rows = passages[start : start + _ROWS]
         for log_probs, passage in zip(_log_probs(network, rows, eos), rows, strict=True):
             ends = np.flatnonzero(ends_word[passage[: len(log_probs)]])
-            surprise -= float(log_probs.sum())
+            surprisal -= float(log_probs.sum())
             tokens += len(log_probs)
             words += len(ends)
             beginning = ends[:FIRST_WORDS]
             first_words += len(beginning)
-            first_surprise -= float(log_probs[: beginning[-1] + 1].sum()) if len(ends) else 0.0
+            first_surprisal -= float(log_probs[: beginning[-1] + 1].sum()) if len(ends) else 0.0
     return Perplexities(
-        perplexity_of(surprise, words),
-        perplexity_of(surprise, tokens),
-        perplexity_of(first_surprise, first_words),
+        perplexity_of(surprisal, words),
+        perplexity_of(surprisal, tokens),
+        perplexity_of(first_surprisal, first_words),
         words,
         tokens,
     )

@@ -61,7 +61,7 @@ class Loop:
         self._journal = Journal(folder, trainer.step) if ranks.is_first else None
         self._held_out = held_out
         self._clock = time.monotonic()
-        self._carried_tokens = trainer.window.tokens
+        self._carried_tokens = trainer.loss_meter.tokens
 
     def run(self, max_minutes: float | None = None) -> Outcome:
         """Train until the recipe's last step, the time limit, or SIGINT/SIGTERM.
@@ -115,18 +115,18 @@ class Loop:
             self._measure()
 
     def _record(self) -> None:
-        trainer, window = self._trainer, self._trainer.window
+        trainer, meter = self._trainer, self._trainer.loss_meter
         trainer.settle()
         seconds = max(time.monotonic() - self._clock, 1e-9)
-        tokens = window.tokens - self._carried_tokens
+        tokens = meter.tokens - self._carried_tokens
         figures = {
-            "perplexity": perplexity_of(window.surprise, window.tokens),
+            "perplexity": perplexity_of(meter.surprisal, meter.tokens),
             "learning_rate": trainer.optimiser.schedule.at(trainer.step - 1),
             "tokens_per_second": tokens / seconds,
         }
         self._write("train", figures)
         self._progress.show(trainer.step, figures, self._held_out)
-        trainer.window = LossMeter()
+        trainer.loss_meter = LossMeter()
         self._clock, self._carried_tokens = time.monotonic(), 0
 
     def _measure(self) -> None:

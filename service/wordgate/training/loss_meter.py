@@ -10,8 +10,8 @@ class LossMeter:
     device.
     """
 
-    def __init__(self, surprise: float = 0.0, tokens: int = 0) -> None:
-        self.surprise = surprise
+    def __init__(self, surprisal: float = 0.0, tokens: int = 0) -> None:
+        self.surprisal = surprisal
         """Loss of the updates that were settled."""
         self.tokens = tokens
         self._pending: Tensor | None = None
@@ -24,6 +24,6 @@ class LossMeter:
     def settle(self) -> float:
         """Include the losses that were added, and return their sum."""
         settled = 0.0 if self._pending is None else float(self._pending)
-        self.surprise += settled
+        self.surprisal += settled
         self._pending = None
         return settled

@@ -21,7 +21,7 @@ _ENOUGH_TOKENS = 20_000_000
 _MAX_READINGS = 10
 _MAX_CONTINUED_READINGS = 4
 _LEARNING_RATE, _CONTINUED_LEARNING_RATE = 3e-3, 1e-3
-_PASSAGES_A_FILE = 100
+_PASSAGES_PER_FILE = 100
 _HELD_OUT_PASSAGES = 50
 """Target number of held-out passages; at most 1/10 of the text is held out."""
 
@@ -78,7 +78,7 @@ def draft(
 
 def _some(file: Path) -> Iterator[str]:
     """Return the first passages of a file, for language detection."""
-    return islice(corpus.read_passages(file), _PASSAGES_A_FILE)
+    return islice(corpus.read_passages(file), _PASSAGES_PER_FILE)
 
 
 def _existing(

@@ -55,7 +55,7 @@ class Trainer:
         plan = recipe.training
         self.recipe = recipe
         self.step = 0
-        self.window = LossMeter()
+        self.loss_meter = LossMeter()
         self._tokenizer = text.tokenizer
         self.text = text
         self._text_key = text.key
@@ -126,22 +126,22 @@ class Trainer:
             batch.read, state, self._rates, self._dropout, batch.distinct
         )
         dropped = locked_dropout(top, self._rates.output, self._dropout)
-        surprise = self.network.loss(dropped, batch.targets, batch.members)
-        (self._penalised(surprise / tokens, top, dropped) / self._ranks.size).backward()
+        surprisal = self.network.loss(dropped, batch.targets, batch.members)
+        (self._penalised(surprisal / tokens, top, dropped) / self._ranks.size).backward()
         self.step += 1
-        total = self._ranks.sum_gradients(self.optimiser.parameters, surprise.detach())
-        self.window.add(total, tokens * self._ranks.size)
+        total = self._ranks.sum_gradients(self.optimiser.parameters, surprisal.detach())
+        self.loss_meter.add(total, tokens * self._ranks.size)
         if not self._is_deferred:
             self.settle()
         self.optimiser.step(len(batch.targets) / self.recipe.training.length)
         self._average.update()
 
     def settle(self) -> None:
-        """Wait for the updates made so far and include their losses in `window`.
+        """Wait for the updates made so far and include their losses in `loss_meter`.
 
         Raises `TrainingError` if a loss is not finite.
         """
-        if not math.isfinite(self.window.settle()):
+        if not math.isfinite(self.loss_meter.settle()):
             raise TrainingError(
                 f"the loss is not finite at step {self.step}{' or before' * self._is_deferred}; "
                 "lower training.learning_rate or training.clip_norm, or raise "
@@ -199,7 +199,7 @@ class Trainer:
             "text": self._text_key,
             "sampler": self._segments.state(),
             "optimiser": numbers,
-            "window": [self.window.surprise, self.window.tokens],
+            "loss_meter": [self.loss_meter.surprisal, self.loss_meter.tokens],
             "precision": self.precision.name,
             "torch": torch.__version__,
         }
@@ -236,7 +236,7 @@ class Trainer:
         )
         self._restore_dropout(saved.tensors.get(_dropout_key(self._ranks.rank)), saved.step)
         self._segments.restore(saved.about["sampler"])
-        self.window = LossMeter(*saved.about["window"])
+        self.loss_meter = LossMeter(*saved.about["loss_meter"])
         self.step = saved.step
 
     def _restore_dropout(self, state: Tensor | None, step: int) -> None:

@@ -87,7 +87,7 @@ def test_figures_of_a_comparison() -> None:
     assert found.tokens == 2
 
 
-def test_a_boundless_surprise_is_a_great_number() -> None:
+def test_a_boundless_surprisal_is_a_great_number() -> None:
     """An extreme perplexity is reported as a number and does not raise."""
     assert compare([-9000.0], [-1.0]).perplexity_ratio > 1e300
 

@@ -71,7 +71,7 @@ def _predict_history(history: Callable[[Random], str]) -> Made:
     return made
 
 
-def _predict_passed_over(random: Random) -> Load:
+def _predict_rejected(random: Random) -> Load:
     options = prediction_pb2.SuggestionOptions(hide_rejected=True)
     prefix = MARK + rare_word(random, 127 - len(MARK))
     message = _predict(prefix=prefix, options=_most_suggestions(options))
@@ -160,7 +160,7 @@ PREDICTION: Mapping[str, Made] = {
     "predict_thai": _predict_history(lambda random: unbroken(random, 0xE01, 0xE2E)),
     "predict_tifinagh": _predict_history(lambda random: unbroken(random, 0x2D30, 0x2D67)),
     "predict_tokens": _predict_history(most_tokens),
-    "predict_passed_over": _predict_passed_over,
+    "predict_rejected": _predict_rejected,
     "predict_all_options": _predict_most(""),
     "predict_all_options_prefix": _predict_most("thr"),
     "predict_all_options_tokens": _predict_most("thr", most_tokens),

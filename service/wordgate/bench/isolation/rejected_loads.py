@@ -5,7 +5,7 @@ from random import Random
 
 from wordgate.bench.isolation.load import (
     EMPTY_FIELDS,
-    MOST_BYTES,
+    MAX_BYTES,
     PREDICT,
     RESCORE,
     SCORE,
@@ -96,7 +96,7 @@ OUTCOMES: Mapping[str, Made] = {
     "rejected": lambda random: Load(
         SCORE, (_long_score(random),), server_options=("--max-queue-delay-seconds", "0")
     ),
-    "too_large": lambda _: Load(SCORE, (bytes(MOST_BYTES + 1),)),
+    "too_large": lambda _: Load(SCORE, (bytes(MAX_BYTES + 1),)),
     "invalid": fixed(SCORE, empties(3, EMPTY_FIELDS)),
     "invalid_slot": fixed(RESCORE, nested(6, 1, content=empties(1))),
     "malformed": fixed(SCORE, empties(3) + b"\x1a\xff"),

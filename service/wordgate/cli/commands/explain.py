@@ -39,7 +39,7 @@ from wordgate.scoring.explanation import DEFAULT_TOP_K, ExplanationQuery
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BITS_PER_BLOCK = 1.0
-_MOST_BLOCKS = 20
+_MAX_BLOCKS = 20
 _SHOWN_ALTERNATIVES = 3
 _NOT_WITH_PROBE = ("without", "top_k", "no_eos", "return_units", "html")
 
@@ -242,7 +242,7 @@ def _table(explained: Explained, answer: ExplanationResult) -> Table:
 
 def _bar(size: float) -> str:
     """Return a bar of one block per bit, to an eighth of a block."""
-    eighths = round(8 * min(_MOST_BLOCKS, size / _BITS_PER_BLOCK))
+    eighths = round(8 * min(_MAX_BLOCKS, size / _BITS_PER_BLOCK))
     return _BLOCKS[8] * (eighths // 8) + _BLOCKS[eighths % 8].strip()
 
 

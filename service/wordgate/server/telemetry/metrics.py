@@ -159,9 +159,9 @@ class Metrics:
         """Count a word completed in a session, by its rank (from 1) among the suggestions."""
         self._typed_words.labels(model.name, model.version, _rank_label(rank)).inc()
 
-    def typed_surprise(self, model: ModelVersion, nats: float) -> None:
+    def typed_surprisal(self, model: ModelVersion, nats: float) -> None:
         """Observe the surprisal (negative log-probability, in nats) of a completed word."""
-        self._surprise.labels(model.name, model.version).observe(nats)
+        self._surprisal.labels(model.name, model.version).observe(nats)
 
     def accepted(self, model: ModelVersion, rank: int) -> None:
         """Count an accepted suggestion by its rank, from 1."""
@@ -289,7 +289,7 @@ class Metrics:
             "Suggestions accepted in typing sessions, by rank.",
             (*_MODEL, "rank"),
         )
-        self._surprise = self._histogram(
+        self._surprisal = self._histogram(
             "wordgate_typed_word_surprisal_nats",
             "Surprisal (negative log-probability) of words completed in typing sessions, in nats.",
             _NATS,

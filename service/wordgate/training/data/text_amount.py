@@ -10,7 +10,7 @@ from wordgate.training.recipe import Recipe, Regularisation
 
 VERY_LITTLE_WORDS = 100_000
 LITTLE_WORDS = 1_000_000
-MOST_READINGS = 10
+MAX_READINGS = 10
 
 
 def describe(text: TokenisedText, recipe: Recipe) -> Iterator[str]:
@@ -27,10 +27,10 @@ def describe(text: TokenisedText, recipe: Recipe) -> Iterator[str]:
     )
     yield from _verdict(words, recipe)
     steps_once = math.ceil(tokens / recipe.expected_tokens_per_step)
-    if times > MOST_READINGS and recipe.regularisation == Regularisation():
+    if times > MAX_READINGS and recipe.regularisation == Regularisation():
         yield (
-            f"training.steps is high: more than {MOST_READINGS} passes over a text lead to "
-            f"memorisation; {steps_once * MOST_READINGS:,} steps make {MOST_READINGS} passes"
+            f"training.steps is high: more than {MAX_READINGS} passes over a text lead to "
+            f"memorisation; {steps_once * MAX_READINGS:,} steps make {MAX_READINGS} passes"
         )
     elif times < 1:
         yield f"training.steps is low: {steps_once:,} steps make one pass over the text"

@@ -31,7 +31,7 @@ from wordgate.training.data.process_pool import Workers
 _FORMAT = 2
 _CHUNK_CHARACTERS = 1 << 20
 _MAX_COUNTED_WORDS = 4_000_000
-_COUNTED_AT_A_TIME = 1 << 22
+_TOKENS_PER_PART = 1 << 22
 _DRAFT = "unfinished-"
 _DRAFT_SECONDS = 24 * 3600
 _UNIT = np.dtype(np.uint64)
@@ -71,8 +71,8 @@ class TokenFile:
     def counts(self, vocabulary: int) -> NDArray[np.int64]:
         """Count the occurrences of each token, int64 [vocabulary]."""
         total = np.zeros(vocabulary, dtype=np.int64)
-        for start in range(0, len(self.tokens), _COUNTED_AT_A_TIME):
-            part = self.tokens[start : start + _COUNTED_AT_A_TIME]
+        for start in range(0, len(self.tokens), _TOKENS_PER_PART):
+            part = self.tokens[start : start + _TOKENS_PER_PART]
             total += np.bincount(part, minlength=vocabulary)
         return total
 

@@ -10,7 +10,7 @@ export const ROWS = [
   { name: "|candidate|", field: "candidateMeanAbs" },
   { name: "|cell|", field: "cellMeanAbs", isScaled: true },
 ];
-const LEAST_SCALE_BITS = 8;
+const MIN_SCALE_BITS = 8;
 
 /** Text to show for a word: the end of a line or of the text has none of its own. */
 export const shownWord = (word) => word.text || "end";
@@ -106,7 +106,7 @@ function rowOf(grid, className, header, cells) {
 }
 
 function barsRow(grid, words) {
-  const highest = Math.max(LEAST_SCALE_BITS, ...words.flatMap(surprisals));
+  const highest = Math.max(MIN_SCALE_BITS, ...words.flatMap(surprisals));
   const cells = words.map((word, index) => {
     const bars = surprisals(word).map((bits, which) => {
       const bar = element("div", { className: which ? "bar-without" : "bar-with" });
