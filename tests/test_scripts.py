@@ -48,6 +48,7 @@ def test_a_machine_without_a_gpu_is_told_so() -> None:
     assert answer.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_the_parts_of_the_gpu_check_run_on_the_cpu(tmp_path: Path) -> None:
     """On a tiny recipe all four checks have figures, and the CPU agrees with itself."""
     recipe = write_recipe(tmp_path, ("steps = 150", 'steps = 100000\nprecision = "float32"'))

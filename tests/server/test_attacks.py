@@ -467,6 +467,7 @@ def test_more_connections_than_files(bundle: Path) -> None:
     started.__exit__(None, None, None)
 
 
+@pytest.mark.long
 def test_the_process_exits_if_grpc_terminates(bundle: Path) -> None:
     """If gRPC terminates unexpectedly, the process logs a line and exits, to be restarted."""
     options = ["--model", str(bundle), "--listen", "127.0.0.1:0", "--log-format", "json"]

@@ -22,6 +22,7 @@ from wordgate.errors import Unavailable
 TYPED = "I will be there in a few min"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_killed_server_is_back_as_it_was(workers: str, tmp_path: Path) -> None:
     """After a kill during calls and a restart on the same ports, it answers the same bits.
@@ -71,6 +72,7 @@ def test_a_client_reconnects_after_a_restart(bundle: Path) -> None:
             assert client.predict("the") == expected
 
 
+@pytest.mark.long
 def test_no_call_fails_when_a_worker_is_killed(bundle: Path) -> None:
     """Workers are killed one after another under load on many connections.
 

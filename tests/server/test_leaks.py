@@ -36,6 +36,7 @@ def test_thousands_of_cancelled_streams_leave_nothing(bundle: Path, kind: str) -
         assert _least_memory(server, kind, _STREAMS) - before < _GROWTH_BYTES
 
 
+@pytest.mark.long
 def test_an_idle_session_takes_the_bytes_of_its_text(bundle: Path) -> None:
     """This holds with an emoji, too, for which Python takes four bytes per character."""
     with serving(bundle, "--state-cache-bytes", "1000000") as server:

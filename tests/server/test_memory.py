@@ -143,6 +143,7 @@ def test_answered_and_rejected_requests_free_their_memory(bundle: Path) -> None:
         until(lambda: server.metric(_RESIDENT) - before < _KEPT_BYTES, "the memory to be freed")
 
 
+@pytest.mark.long
 def test_invalid_utterances_free_their_memory(asked: RunningServer) -> None:
     """The errors of a stream's utterances do not keep the utterances."""
     wrong = Utterance(n_best=NBest(candidates=[NBestCandidate(text="q z " * 16_000)] * 16))

@@ -153,6 +153,7 @@ def test_an_unknown_priority_is_invalid(
     assert field_named(refusal(lambda: ask(channel))).endswith("priority")
 
 
+@pytest.mark.long
 def test_the_maximum_queue_delay_is_configurable(bundle: Path) -> None:
     """With a long limit, none of 50 small concurrent requests is rejected."""
     with (

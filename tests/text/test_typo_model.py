@@ -149,5 +149,6 @@ def test_a_text_is_never_a_correction_of_itself(typed: str) -> None:
 @given(words)
 def test_typos_of_a_word_are_rarer_than_the_word(word: str) -> None:
     """The probabilities of all typos together leave most of the mass to the intended word."""
-    assert 0 < sum(typos_of(word).values()) < 0.5
-    assert word not in typos_of(word)
+    typos = typos_of(word)
+    assert 0 < sum(typos.values()) < 0.5
+    assert word not in typos

@@ -126,6 +126,7 @@ def test_the_memory_of_sessions_stands_beside_that_of_bare_streams(tmp_path: Pat
     assert found["kb_beside_bare_stream"] == pytest.approx(beside, abs=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_killed_server_is_timed_until_it_answers_again(tmp_path: Path, workers: str) -> None:
     """The time from the kill exceeds that from the start; phases of a start are in order."""
@@ -158,11 +159,12 @@ def test_a_server_is_given_more_than_it_can_carry(tmp_path: Path) -> None:
     assert after < before + 100
 
 
+@pytest.mark.long
 def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Path) -> None:
     """Calls are counted by status code; another client is timed alone and alongside each load."""
     write_bundle(tmp_path)
     arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "1"]
-    brief = ["--seconds", "1", "--outcome-calls", "20", "--json"]
+    brief = ["--seconds", "4", "--outcome-calls", "20", "--json"]
     wanted = ("outcomes/invalid", "outcomes/too_large", "legal/get_model", "rejected/not_found")
     only = [word for name in wanted for word in ("--only", name)]
     ended = CliRunner().invoke(wordgate, [*arguments, *brief, *only])
@@ -193,6 +195,7 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
         assert not load["server_ended"]
 
 
+@pytest.mark.long
 def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
     """Time and model rows are reported per load, and for the most expensive load per method."""
     write_bundle(tmp_path)

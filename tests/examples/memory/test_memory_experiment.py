@@ -50,6 +50,7 @@ def test_its_help_names_the_options() -> None:
     assert "--seeds" in found.stdout
 
 
+@pytest.mark.long
 def test_all_cells_beat_chance_next_to_the_clue(tmp_path: Path) -> None:
     """After 300 small steps each cell answers most questions at distance 1."""
     recipe = tiny_recipe(tmp_path)

@@ -145,6 +145,7 @@ def _end_one(ranks: Ranks, recipe: Path) -> str:
     return "no error"
 
 
+@pytest.mark.long
 def test_the_end_of_one_process_ends_the_others(recipes_of_two: list[Path], tmp_path: Path) -> None:
     """A rank whose peer has ended fails with a message instead of waiting."""
     run_ranks(2, _end_one, tmp_path, recipes_of_two[0])
@@ -153,6 +154,7 @@ def test_the_end_of_one_process_ends_the_others(recipes_of_two: list[Path], tmp_
     assert "Rerun the command to resume" in message
 
 
+@pytest.mark.long
 def test_a_signal_stops_all_processes_of_torchrun(tmp_path: Path) -> None:
     """Under torchrun, SIGTERM saves the same step of all ranks; one process can finish the run."""
     eager = ("checkpoint_minutes = 5.0", "checkpoint_minutes = 0.001")
