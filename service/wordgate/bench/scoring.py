@@ -153,12 +153,12 @@ def _cut(here: LocalModel, texts: Sequence[str]) -> list[list[int]]:
 
 def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:
     """Return the share of tokens, `<eos>` included, that prefix trees save."""
-    pieces = nodes = 0
+    tokens = nodes = 0
     for texts in utterances:
         cut = [[*candidate, 0] for candidate in _cut(here, texts)]
-        pieces += sum(map(len, cut))
+        tokens += sum(map(len, cut))
         nodes += len(PrefixTree(cut)) - 1
-    return 1 - nodes / pieces
+    return 1 - nodes / tokens
 
 
 class RowCounter:
