@@ -16,7 +16,7 @@ from typing import Any
 
 from wordgate.bench.isolation.latency import percentile
 from wordgate.bench.local_server import LocalServer
-from wordgate.bench.scoring_load import JOB_CANDIDATES, jobs
+from wordgate.bench.scoring.scoring_load import JOB_CANDIDATES, jobs
 from wordgate.client import AsyncClient, Priority
 from wordgate.errors import DeadlineExceeded, Overloaded
 from wordgate.server.event_loop import loop_factory

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.bundles import write_bundle
 
-from wordgate.bench.padded_baseline import PaddedBatch
+from wordgate.bench.scoring.padded_baseline import PaddedBatch
 from wordgate.engine.local_model import LocalModel
 
 TEXTS = ["the cat sat", "", "the clouds are in the sky and the sun is in the sea", "Ünï 🦆 x"]

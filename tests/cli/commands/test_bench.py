@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from tests.bundles import write_bundle
 
-from wordgate.bench import training_step
+from wordgate.bench.training import training_step
 from wordgate.cli.main import wordgate
 
 

@@ -13,8 +13,8 @@ from threading import Lock
 from time import perf_counter
 from typing import Any, Protocol
 
-from wordgate.bench.matmul_limit import MatmulLimit
-from wordgate.bench.padded_baseline import PaddedBatch
+from wordgate.bench.scoring.matmul_limit import MatmulLimit
+from wordgate.bench.scoring.padded_baseline import PaddedBatch
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
 from wordgate.offline.pipelining import in_order

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordgate.bench.training_step import zipf_tokens
+from wordgate.bench.training.training_step import zipf_tokens
 from wordgate.training.data.sampler import Sampler, SegmentLength
 from wordgate.training.data.token_cache import TokenFile
 from wordgate.training.hardware.prefetch import Batch, Prefetcher

@@ -14,8 +14,8 @@ from typing import Any
 
 from wordgate.bench.isolation.latency import percentile
 from wordgate.bench.local_server import LocalServer
-from wordgate.bench.scoring_load import JOB_CANDIDATES
-from wordgate.bench.typing_load import Load, Typed, type_at
+from wordgate.bench.scoring.scoring_load import JOB_CANDIDATES
+from wordgate.bench.typing.typing_load import Load, Typed, type_at
 from wordgate.errors import WordgateError
 from wordgate.server.event_loop import loop_factory
 
@@ -115,7 +115,7 @@ def _counts(typed: Typed) -> dict[str, int]:
 def _scoring(server: LocalServer, load: Load, in_flight: int) -> Iterator[None]:
     """Run scoring jobs in another process during the block."""
     seconds = load.warm_up_seconds + load.seconds + _STARTING_SECONDS
-    command = [sys.executable, "-m", "wordgate.bench.scoring_load"]
+    command = [sys.executable, "-m", "wordgate.bench.scoring.scoring_load"]
     process = subprocess.Popen(
         [*command, server.address, str(in_flight), str(seconds), str(load.connections)],
         stdout=subprocess.PIPE,

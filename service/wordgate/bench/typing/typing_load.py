@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter
 
-from wordgate.bench.keys import Action, Key, gaps_of, keys_of
+from wordgate.bench.typing.keys import Action, Key, gaps_of, keys_of
 from wordgate.client import AsyncClient
 from wordgate.client.typing_session import TypingSession
 

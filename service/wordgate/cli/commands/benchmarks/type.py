@@ -94,10 +94,10 @@ def type_(
     human speed during scoring.
     """
     say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in total")
-    from wordgate.bench import typing
-    from wordgate.bench.keys import typed_messages
     from wordgate.bench.local_server import local_server
-    from wordgate.bench.typing_load import Load
+    from wordgate.bench.typing import typing
+    from wordgate.bench.typing.keys import typed_messages
+    from wordgate.bench.typing.typing_load import Load
     from wordgate.bundle.bundled_model import resolve_bundle
 
     load = Load(
