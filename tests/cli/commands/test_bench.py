@@ -190,7 +190,7 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
         for phase in (load["alone"], load["beside"]):
             for ping in ("health", "predict"):
                 assert 0 < phase[ping]["p50_ms"] <= phase[ping]["p99_ms"] <= phase[ping]["max_ms"]
-                assert phase[ping]["pings"] == 100
+                assert phase[ping]["pings"] == 400
         assert not load["stopped_early"]
         assert not load["server_ended"]
 
