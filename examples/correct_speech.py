@@ -42,8 +42,8 @@ VOICES = ("slt", "awb", "rms", "kal16")
 LIST_WEIGHTS = ScoreWeights(5.0, -16.0, {TRIGRAM: 5.5}, posterior_scale=15.0)
 LATTICE_WEIGHTS = ScoreWeights(10.0, -14.0, posterior_scale=18.0)
 
-_MOST_CANDIDATES = 50
-_MOST_ENTRIES = 5000  # many entries differ only in pauses and pronunciations, not in text
+_MAX_CANDIDATES = 50
+_MAX_ENTRIES = 5000  # many entries differ only in pauses and pronunciations, not in text
 # Narrower than the default (7e-29), which reduces the links of the lattice to 1/7 at almost no cost
 # in errors. With the default, three seconds of noisy speech had 80,000, above the server's limit.
 _WORD_BEAM = 1e-20
@@ -100,8 +100,8 @@ def recognise(samples: bytes) -> Heard:
 
 def _candidates(decoder: Any, lattice: Lattice) -> list[Hypothesis]:
     """Return the texts of the n-best list with their acoustic and trigram scores."""
-    entries = islice(decoder.nbest(), _MOST_ENTRIES)
-    texts = list(islice(dict.fromkeys(entry.hypstr for entry in entries), _MOST_CANDIDATES))
+    entries = islice(decoder.nbest(), _MAX_ENTRIES)
+    texts = list(islice(dict.fromkeys(entry.hypstr for entry in entries), _MAX_CANDIDATES))
     arcs = _forwards(lattice)
     return [
         Hypothesis(

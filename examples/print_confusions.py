@@ -97,7 +97,7 @@ class Vocabulary:
     def of_bundle(cls, folder: Path) -> "Vocabulary":
         """Return the vocabulary of a published model."""
         document = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-        ends = (piece for piece in document["model"]["vocab"] if piece.endswith("</w>"))
+        ends = (token for token in document["model"]["vocab"] if token.endswith("</w>"))
         found: dict[str, list[str]] = {end.removesuffix("</w>"): [] for end in ends}
         for line in (folder / "words.tsv").read_text("utf-8").splitlines():
             kind, word, *forms = line.split("\t")

@@ -59,24 +59,24 @@ def write_bundle(
     """
     path = folder / name / str(version)
     path.mkdir(parents=True)
-    pieces = _pieces(text)
-    levels = AdaptiveSoftmaxLayout((pieces.size // 4, pieces.size // 2, pieces.size))
+    tokenizer = _tokenizer(text)
+    levels = AdaptiveSoftmaxLayout((tokenizer.size // 4, tokenizer.size // 2, tokenizer.size))
     weights = random_weights(levels, layers, width, seed)
     if endless:
         weights.output_bias[EOS] = -100.0
     files = build(weights, precision)
-    files[TOKENIZER_FILE] = pieces.to_json().encode("utf-8")
+    files[TOKENIZER_FILE] = tokenizer.to_json().encode("utf-8")
     files[WORDS_FILE] = _words_table().encode("utf-8")
     for file, content in files.items():
         (path / file).write_bytes(content)
     document = _document(name, version, precision, language, files)
     document["network"] = {
-        "vocabulary": pieces.size,
+        "vocabulary": tokenizer.size,
         "layers": layers,
         "width": width,
         "cutoffs": levels.cutoffs,
     }
-    document["smoke"] = _smoke(path, Manifest.model_validate(document), pieces)
+    document["smoke"] = _smoke(path, Manifest.model_validate(document), tokenizer)
     (path / MANIFEST_FILE).write_text(json.dumps(document, indent=1), "utf-8")
     return path
 
@@ -107,7 +107,7 @@ def rewrite_manifest(path: Path, **changes: Any) -> None:
     (path / MANIFEST_FILE).write_text(json.dumps(document | changes), "utf-8")
 
 
-def _pieces(text: str) -> Tokenizer:
+def _tokenizer(text: str) -> Tokenizer:
     """Build a tokenizer:
 
     all bytes, then left-to-right merges for each word of the text. The library that learns merges
@@ -145,17 +145,17 @@ def _document(
             for file, content in sorted(files.items())
         },
         "network": {"vocabulary": 1, "layers": 1, "width": 1, "cutoffs": [1]},
-        "training": {"pieces": 0},
+        "training": {"tokens": 0},
         "figures": {"word_perplexity": 1000.0},
         "text": [{"name": "none", "origin": "drawn at random", "licence": "Apache-2.0"}],
         "smoke": [{"history": "", "text": "", "log_prob": 0.0}],
     }
 
 
-def _smoke(path: Path, manifest: Manifest, pieces: Tokenizer) -> list[dict[str, Any]]:
+def _smoke(path: Path, manifest: Manifest, tokenizer: Tokenizer) -> list[dict[str, Any]]:
     """Compute the smoke set: the written graphs' answers to a few requests."""
     network = NetworkModel(path, manifest.network, manifest.precision)
-    language = Lexicon(pieces, network.levels)
+    language = Lexicon(tokenizer, network.levels)
     cases = []
     for history, text in _SMOKE:
         [found] = run_to_completion(

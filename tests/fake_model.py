@@ -76,15 +76,15 @@ class FakeModel:
             return [self.vector(state) for state in request]
         return [self._row(level, state) for state, level in request]
 
-    def log_prob(self, state: int, piece: int) -> float:
+    def log_prob(self, state: int, token: int) -> float:
         """Return the value that `TokenLogProbs` gives for one question."""
-        level = self.levels.of(piece)
+        level = self.levels.of(token)
         head = self._row(0, state)
         if level == 0:
-            return float(head[piece])
+            return float(head[token])
         row = self._row(level, state)
         cluster = float(head[self.levels.head + level - 1])
-        return cluster + float(row[piece - self.levels.firsts[level]])
+        return cluster + float(row[token - self.levels.firsts[level]])
 
     def vector(self, state: int) -> NDArray[np.float32]:
         """Return the hidden values of a state: a point on the unit circle."""

@@ -145,7 +145,7 @@ def _tensor(model: Any, name: str) -> Any:
     return next(tensor for tensor in model.graph.initializer if tensor.name == name)
 
 
-def _fewer_pieces(model: Any) -> None:
+def _fewer_tokens(model: Any) -> None:
     """Make the last token unreadable: its scale is missing."""
     scales = _tensor(model, "embedding_scales")
     values = numpy_helper.to_array(scales)[:-1]
@@ -265,19 +265,19 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
         lambda path: publish_file(path, TOKENIZER_FILE, b"[" * 99_999),
         "content",
     ),
-    "a piece with a number of billions": (
+    "a token with a number of billions": (
         _tokenizer(lambda document: document["model"]["vocab"].update(the=4_000_000_000)),
         "content",
     ),
-    "two pieces with one number": (
+    "two tokens with one number": (
         _tokenizer(lambda document: document["model"]["vocab"].update(a=5)),
         "content",
     ),
-    "a piece of no bytes": (
+    "a token of no bytes": (
         _tokenizer(lambda document: _rename(document, "\u0100</w>", "\N{SNOWMAN}")),
         "content",
     ),
-    "a byte without a piece": (
+    "a byte without a token": (
         _tokenizer(lambda document: _rename(document, "\u0100", "zzzzzz")),
         "content",
     ),
@@ -289,7 +289,7 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
         _tokenizer(lambda document: document["model"].update(type="WordPiece")),
         "content",
     ),
-    "a tokenizer that drops pieces": (
+    "a tokenizer that drops tokens": (
         _tokenizer(lambda document: document["model"].update(dropout=0.5)),
         "content",
     ),
@@ -316,7 +316,7 @@ HOSTILE: dict[str, tuple[Spoil, str]] = {
     "constants behind the file's end": (_graph("output-1.onnx", _moved_external), "content"),
     "a graph that ends too early": (_without_node(-1), "content"),
     "a graph that misses a value": (_without_node(0), "content"),
-    "a graph that knows too few pieces": (_graph("step.onnx", _fewer_pieces), "content"),
+    "a graph that knows too few tokens": (_graph("step.onnx", _fewer_tokens), "content"),
     "weights that are not numbers": (_graph("step.onnx", _not_finite), "content"),
     "a graph that answers more rows": (_graph("step.onnx", _other_rows), "content"),
     "a graph with another answer": (_graph("step.onnx", _renamed), "content"),

@@ -15,14 +15,14 @@ class Remembering(NullStateStore):
         self.rows: dict[tuple[bytes, int], Row] = {}
         self.keys: dict[bytes, bytes] = {}
 
-    def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
+    def longest_prefix(self, keys: Sequence[bytes]) -> tuple[State, int]:
         """Return the state of the longest stored prefix."""
         for place in range(len(keys), 0, -1):
             if keys[place - 1] in self.states:
                 return self.states[keys[place - 1]], place
-        return super().longest(keys)
+        return super().longest_prefix(keys)
 
-    def keep(self, key: bytes, state: State) -> State:
+    def put(self, key: bytes, state: State) -> State:
         """Store a state permanently."""
         self.states[key] = state
         return state
@@ -31,7 +31,7 @@ class Remembering(NullStateStore):
         """Return a state if it is stored."""
         return self.states.get(key)
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
+    def put_row(self, key: bytes, level: int, row: Row) -> Row:
         """Store a row permanently."""
         self.rows[key, level] = row
         return row
@@ -40,7 +40,7 @@ class Remembering(NullStateStore):
         """Return a row if it is stored."""
         return self.rows.get((key, level))
 
-    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+    def put_key_of_text(self, digest: bytes, key: bytes) -> None:
         """Store the key of a text permanently."""
         self.keys[digest] = key
 

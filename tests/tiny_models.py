@@ -19,7 +19,7 @@ from wordgate.lm.requests import ModelTask, run_to_completion
 from wordgate.lm.state_store import NullStateStore
 from wordgate.lm.tokenizer import Tokenizer
 
-PIECES = tiny()
+TOKENIZER = tiny()
 LONGEST = 3
 
 tiny_search = partial(SearchParams, max_tokens=LONGEST)
@@ -28,14 +28,14 @@ tiny_search = partial(SearchParams, max_tokens=LONGEST)
 
 def _canonical() -> list[tuple[str, tuple[int, ...]]]:
     """Return every canonical sequence of up to three tokens, with its word."""
-    inner = [p for p in range(1, PIECES.size) if not PIECES.ends_word[p]]
-    last = [p for p in range(1, PIECES.size) if PIECES.ends_word[p]]
+    inner = [p for p in range(1, TOKENIZER.size) if not TOKENIZER.ends_word[p]]
+    last = [p for p in range(1, TOKENIZER.size) if TOKENIZER.ends_word[p]]
     candidates = (
         sequence
         for length in range(1, LONGEST + 1)
         for sequence in itertools.product(*[inner] * (length - 1), last)
     )
-    named = ((PIECES.canonical_word(sequence), sequence) for sequence in candidates)
+    named = ((TOKENIZER.canonical_word(sequence), sequence) for sequence in candidates)
     return [(word, sequence) for word, sequence in named if word is not None]
 
 
@@ -65,7 +65,7 @@ class Case:
     @property
     def queries(self) -> CachedQueries:
         """The queries of a task without a cache."""
-        return CachedQueries(PIECES, self.model.levels, NullStateStore(self.start))
+        return CachedQueries(TOKENIZER, self.model.levels, NullStateStore(self.start))
 
     def enumerate(self, prefix: str = "") -> list[ScoredWord]:
         """Return all words with this prefix, likeliest first."""
@@ -87,20 +87,20 @@ class Case:
     def log_prob(self, sequence: tuple[int, ...]) -> float:
         """Return the log-probability of tokens after the start state."""
         total, state = 0.0, self.start
-        for piece in sequence:
-            total += self.model.log_prob(state, piece)
-            state = piece
+        for token in sequence:
+            total += self.model.log_prob(state, token)
+            state = token
         return total
 
 
-cutoffs = st.sets(st.integers(1, PIECES.size - 1), max_size=3).map(
-    lambda found: AdaptiveSoftmaxLayout((*sorted(found), PIECES.size))
+cutoffs = st.sets(st.integers(1, TOKENIZER.size - 1), max_size=3).map(
+    lambda found: AdaptiveSoftmaxLayout((*sorted(found), TOKENIZER.size))
 )
 cases = st.builds(
     lambda levels, seed, spread, start: Case(FakeModel.random(levels, seed, spread), start),
     cutoffs,
     st.integers(0, 10_000),
     st.sampled_from([0.3, 1.0, 3.0]),
-    st.integers(-1, PIECES.size - 1),
+    st.integers(-1, TOKENIZER.size - 1),
 )
 prefixes = st.sampled_from(["", "a", "b", "ab", "aab", "é", "éa", "aé", ".", "bab", "x", "aaaa"])

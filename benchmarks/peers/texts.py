@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from wordgate.bench.keys import typed_messages
-from wordgate.bench.sample import n_best_sample
+from wordgate.bench.scoring.sample import n_best_sample
+from wordgate.bench.typing.keys import typed_messages
 from wordgate.offline.formats import jsonl
 from wordgate.offline.records import raise_on_error
 

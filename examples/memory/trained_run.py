@@ -45,12 +45,12 @@ class Run:
             stopped = f"{outcome.reason} after step {outcome.step}"
             raise TrainingError(f"{stopped}; the same command resumes")
         saved = checkpoints.load(outcome.checkpoint)
-        pieces = Tokenizer.from_json(saved.tokenizer)
+        tokenizer = Tokenizer.from_json(saved.tokenizer)
         recipe = recipes.load(path)
         network = Network(
-            sizes_of(recipe, pieces), torch.float32, torch.Generator().manual_seed(self.seed)
+            sizes_of(recipe, tokenizer), torch.float32, torch.Generator().manual_seed(self.seed)
         )
-        initial = gradients(network, pieces)
+        initial = gradients(network, tokenizer)
         network.load_state_dict(saved.weights)
         return {
             "cell": self.cell,
@@ -59,8 +59,8 @@ class Run:
             "training_seconds": training_seconds(folder, recipe.training),
             "recurrent_parameters": sum(part.numel() for part in network.layers.parameters()),
             "held_out_token_perplexity": outcome.held_out.get("token_perplexity"),
-            "accuracy": {task: accuracies(network, pieces, task, questions) for task in TASKS},
-            "gradient_norms": {"initial": initial, "trained": gradients(network, pieces)},
+            "accuracy": {task: accuracies(network, tokenizer, task, questions) for task in TASKS},
+            "gradient_norms": {"initial": initial, "trained": gradients(network, tokenizer)},
         }
 
     def write_recipe(self, folder: Path) -> Path:
@@ -89,47 +89,47 @@ def training_seconds(folder: Path, plan: Training) -> float:
     return round(seconds, 1)
 
 
-def accuracies(network: Network, pieces: Tokenizer, task: str, count: int) -> dict[str, float]:
+def accuracies(network: Network, tokenizer: Tokenizer, task: str, count: int) -> dict[str, float]:
     """Return the accuracy by distance over `count` of the hardest questions each."""
     return {
-        str(distance): accuracy(network, pieces, hardest_questions(task, distance, count))
+        str(distance): accuracy(network, tokenizer, hardest_questions(task, distance, count))
         for distance in DISTANCES
     }
 
 
 @torch.no_grad()
-def accuracy(network: Network, pieces: Tokenizer, questions: Sequence[Question]) -> float:
+def accuracy(network: Network, tokenizer: Tokenizer, questions: Sequence[Question]) -> float:
     """Return the share of questions whose answer is the likeliest of its choices."""
     network.eval()
-    top, _ = network(read(pieces, questions), network.start(len(questions)))
+    top, _ = network(read(tokenizer, questions), network.start(len(questions)))
     choices = questions[0].choices
     by_choice = [
-        network.log_probs(top[-1], torch.full((len(questions),), token(pieces, choice)))
+        network.log_probs(top[-1], torch.full((len(questions),), token(tokenizer, choice)))
         for choice in choices
     ]
     answers = torch.tensor([choices.index(question.answer) for question in questions])
     return float((torch.stack(by_choice).argmax(0) == answers).float().mean())
 
 
-def gradients(network: Network, pieces: Tokenizer) -> dict[str, dict[str, list[float]]]:
+def gradients(network: Network, tokenizer: Tokenizer) -> dict[str, dict[str, list[float]]]:
     """Return the gradient norms of each task's questions at the greatest distance."""
     norms = {}
     for task in TASKS:
         questions = hardest_questions(task, MAX_DISTANCE, GRADIENT_QUESTIONS)
-        answers = torch.tensor([token(pieces, question.answer) for question in questions])
-        norms[task] = gradient_norms(network, read(pieces, questions), answers)
+        answers = torch.tensor([token(tokenizer, question.answer) for question in questions])
+        norms[task] = gradient_norms(network, read(tokenizer, questions), answers)
     return norms
 
 
-def read(pieces: Tokenizer, questions: Sequence[Question]) -> Tensor:
+def read(tokenizer: Tokenizer, questions: Sequence[Question]) -> Tensor:
     """Return `<eos>` and the words of questions of one distance, int64 [time, batch]."""
-    rows = [[EOS, *(token(pieces, word) for word in question.words)] for question in questions]
+    rows = [[EOS, *(token(tokenizer, word) for word in question.words)] for question in questions]
     return torch.tensor(rows).T.contiguous()
 
 
-def token(pieces: Tokenizer, word: str) -> int:
+def token(tokenizer: Tokenizer, word: str) -> int:
     """Return the only token of a word. Raises `TrainingError` if it has several."""
-    tokens = pieces.encode_word(word)
+    tokens = tokenizer.encode_word(word)
     if len(tokens) != 1:
         raise TrainingError(f"{word!r} has {len(tokens)} tokens; raise tokenizer.vocabulary")
     return tokens[0]

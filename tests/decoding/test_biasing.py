@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, PIECES, Case, cases, tiny_search
+from tests.tiny_models import CANONICAL, TOKENIZER, Case, cases, tiny_search
 from tests.vocabularies import trained
 
 from wordgate.decoding.biasing import WordBias, WordBiases, best_words
@@ -132,29 +132,29 @@ def test_the_row_limit_is_kept_and_reported(
 
 def test_without_biases_the_search_is_the_plain_one() -> None:
     """Without biases the result is bit-identical to the plain search and needs no more rows."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, TOKENIZER.size)), 5), 2)
     assert _best(case, tiny_search(5), WordBiases()) == case.search(tiny_search(5))
 
 
 def test_a_boosted_word_that_the_search_finds_keeps_its_bits() -> None:
     """A biased word's log-probability is bit-identical to that of the plain search."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, TOKENIZER.size)), 8), 2)
     plain = case.search(tiny_search(12)).words
     boosted = WordBiases({word.word: WordBias(0.0, 0.0) for word in plain})
     assert _best(case, tiny_search(12), boosted).words == plain
 
 
-def _log_prob(model: FakeModel, pieces: Sequence[int]) -> float:
+def _log_prob(model: FakeModel, tokens: Sequence[int]) -> float:
     total, state = 0.0, -1
-    for piece in pieces:
-        total += model.log_prob(state, piece)
-        state = piece
+    for token in tokens:
+        total += model.log_prob(state, token)
+        state = token
     return total
 
 
 @settings(max_examples=20)
 @given(st.text("abé's🦆", min_size=1, max_size=6))
-def test_a_word_has_the_log_probability_of_its_pieces(word: str) -> None:
+def test_a_word_has_the_log_probability_of_its_tokens(word: str) -> None:
     """The log-probability follows the chain rule, at any output level."""
     levels = AdaptiveSoftmaxLayout((120, 300, TRAINED.size))
     model = FakeModel.random(levels, 3)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
 from tests.remembering import Remembering
-from tests.tiny_models import PIECES
+from tests.tiny_models import TOKENIZER
 from tests.vocabularies import trained
 
 from wordgate.decoding.continuous_cache import shares
@@ -18,7 +18,7 @@ from wordgate.lm.context_window import latest_start, read_context, read_each
 from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import NullStateStore
 
-MODEL = FakeModel.random(AdaptiveSoftmaxLayout((PIECES.size,)), 1)
+MODEL = FakeModel.random(AdaptiveSoftmaxLayout((TOKENIZER.size,)), 1)
 TRAINED = trained()
 READER = FakeModel.random(AdaptiveSoftmaxLayout((TRAINED.size,)), 1)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.decoding.test_biasing import biases
 from tests.fake_model import FakeModel
-from tests.tiny_models import LONGEST, PIECES, Case, cases, tiny_search
+from tests.tiny_models import LONGEST, TOKENIZER, Case, cases, tiny_search
 
 from wordgate.decoding.biasing import WordBias, WordBiases
 from wordgate.decoding.correction import TypoQuery, corrected_beginnings, corrected_words
@@ -17,7 +17,7 @@ from wordgate.lm.requests import run_to_completion
 
 corrections_of = st.dictionaries(
     st.text("abé'.", min_size=1, max_size=4).filter(
-        lambda text: len(PIECES.encode_word(text)) <= LONGEST
+        lambda text: len(TOKENIZER.encode_word(text)) <= LONGEST
     ),
     st.sampled_from([-4.6, -5.1, -5.5, -6.4]),
     max_size=12,
@@ -47,7 +47,7 @@ def _tried(
             bias = biased.of(word)
             mixed = math.log((1 - biased.weight) * math.exp(log_prob) + bias.cache_prob)
             rank = mixed + max(fitting) + bias.boost
-            if rank > slip.least_rank:
+            if rank > slip.min_rank:
                 found[word] = (rank, mixed)
     return found
 
@@ -134,7 +134,7 @@ def test_the_row_limit_is_kept_and_reported(
 
 def test_without_typos_no_row_is_requested() -> None:
     """Without possible typos there is no search."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, TOKENIZER.size)), 5), 2)
     biased = WordBiases({"a": WordBias(0.0, 50.0)})
     for finished in (True, False):
         assert _corrected(case, TypoQuery({}), tiny_search(3), biased, finished) == SearchResult()

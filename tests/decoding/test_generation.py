@@ -42,9 +42,9 @@ NAMES = {"<eos>": EOS} | {word: LETTERS.encode_word(word)[0] for word in ("a", "
 LEVELS = AdaptiveSoftmaxLayout((LETTERS.size - 2, LETTERS.size))
 LANGUAGE = Lexicon(LETTERS, LEVELS, written={"i": "I"})
 
-PIECES = trained()
-RICH_LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
-RICH = Lexicon(PIECES, RICH_LEVELS, never_suggested={"cabinet", "sea"})
+TOKENIZER = trained()
+RICH_LEVELS = AdaptiveSoftmaxLayout((200, 400, TOKENIZER.size))
+RICH = Lexicon(TOKENIZER, RICH_LEVELS, never_suggested={"cabinet", "sea"})
 RICH_MODEL = FakeModel.random(RICH_LEVELS, seed=11, spread=2.0)
 
 
@@ -76,11 +76,11 @@ def written(model: FakeModel, language: Lexicon = LANGUAGE, **options: Any) -> l
 def _words(model: FakeModel, language: Lexicon, query: GenerationQuery) -> Iterator[GeneratedWord]:
     assert query.seed is not None
     asks = begin(language, NullStateStore(model.start), query, query.seed)
-    draft: GenerationState | None = run_to_completion(asks, model)
-    while draft is not None:
-        made = run_to_completion(next_word(language, draft), model)
+    state: GenerationState | None = run_to_completion(asks, model)
+    while state is not None:
+        made = run_to_completion(next_word(language, state), model)
         yield made.word
-        draft = made.draft
+        state = made.state
 
 
 def text_of(found: list[GeneratedWord]) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.fake_model import FakeModel
 from tests.tiny_models import (
     CANONICAL,
-    PIECES,
+    TOKENIZER,
     Case,
     cases,
     prefixes,
@@ -98,7 +98,7 @@ def test_a_search_that_finds_nothing_ends(bound: str, rows: int) -> None:
 
 def test_a_prefix_that_no_token_begins_ends_at_once() -> None:
     """The result is empty and exact, and costs one row."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((5, PIECES.size)), 1), -1)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((5, TOKENIZER.size)), 1), -1)
     assert case.search(tiny_search(5, b"xyz")) == SearchResult([], exact=True, expansions=1)
 
 
@@ -115,7 +115,7 @@ def test_a_prefix_that_no_word_has_ends() -> None:
 
 def test_a_prefix_may_end_inside_a_character() -> None:
     """The first byte of an é finds the words that begin with é."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, PIECES.size)), 8), 2)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((4, 9, TOKENIZER.size)), 8), 2)
     half = case.search(tiny_search(6, "é".encode()[:1]))
     assert half.words == case.enumerate("é")[:6]
     assert half.words
@@ -140,7 +140,7 @@ def _recording(levels: AdaptiveSoftmaxLayout, table: NDArray[np.float64]) -> Rec
 
 def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
     """A cluster that is less likely than every word wanted is not requested."""
-    levels = AdaptiveSoftmaxLayout((PIECES.size - 4, PIECES.size))
+    levels = AdaptiveSoftmaxLayout((TOKENIZER.size - 4, TOKENIZER.size))
     table = FakeModel.random(levels, 6, spread=0.3).probabilities.copy()
     table[:, levels.head :] *= 1e-9
     model = _recording(levels, table)
@@ -151,17 +151,17 @@ def test_a_cluster_that_cannot_matter_is_not_asked() -> None:
 
 def test_what_is_not_canonical_is_not_followed() -> None:
     """No state is requested for tokens that are not a canonical beginning of a word."""
-    levels = AdaptiveSoftmaxLayout((9, PIECES.size))
+    levels = AdaptiveSoftmaxLayout((9, TOKENIZER.size))
     model = _recording(levels, FakeModel.random(levels, 6).probabilities)
     Case(model, -1).search(tiny_search(100, max_expansions=2000))
     steps = [row for request in model.asked if isinstance(request, Step) for row in request]
     assert len(steps) > 20
-    assert all(PIECES.adjacent(before, piece) for before, piece in steps if before >= 0)
+    assert all(TOKENIZER.adjacent(before, token) for before, token in steps if before >= 0)
 
 
-def test_impossible_pieces_are_last() -> None:
+def test_impossible_tokens_are_last() -> None:
     """Tokens of probability zero are harmless."""
-    model = FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 4)
+    model = FakeModel.random(AdaptiveSoftmaxLayout((6, TOKENIZER.size)), 4)
     table = model.probabilities
     table[:, 1] = 0.0
     found = Case(FakeModel(model.levels, table / table.sum(1, keepdims=True)), 3).search(
@@ -186,9 +186,9 @@ def test_found_words_have_their_own_probability(seed: int, prefix: str) -> None:
     for word in found.words:
         assert word.word.startswith(prefix)
         state, total = -1, 0.0
-        for piece in TRAINED.encode_word(word.word):
-            total += model.log_prob(state, piece)
-            state = piece
+        for token in TRAINED.encode_word(word.word):
+            total += model.log_prob(state, token)
+            state = token
         assert word.log_prob == total
     log_probs = [word.log_prob for word in found.words]
     assert log_probs == sorted(log_probs, reverse=True)

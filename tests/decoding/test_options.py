@@ -87,7 +87,7 @@ def test_a_boosted_phrase_lifts_each_of_its_words_in_its_place() -> None:
     assert options.here(["new", "york"]).preferred_casing == {"new": "new", "city": "City"}
     assert options.here(["the"]).boosts["sea"] == -4.0
     assert options.here(["york"]) == options.here([])
-    assert options.own_forms_within(["a", "new", "york", "city"]) == {
+    assert options.preferred_casing_within(["a", "new", "york", "city"]) == {
         1: "New",
         2: "York",
         3: "City",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fake_model import FakeModel
-from tests.tiny_models import CANONICAL, PIECES, Case, cases, tiny_search
+from tests.tiny_models import CANONICAL, TOKENIZER, Case, cases, tiny_search
 
 from wordgate.decoding.phrases import PhraseSearch
 from wordgate.decoding.search import ScoredWord
@@ -39,7 +39,7 @@ def _tried(case: Case, first: ScoredWord, least: float, max_phrase_words: int) -
     open_phrases: list[tuple[tuple[str, ...], float]] = [((first.word,), 0.0)]
     while open_phrases:
         phrase, after_first = open_phrases.pop()
-        last = PIECES.encode_word(phrase[-1])[-1]
+        last = TOKENIZER.encode_word(phrase[-1])[-1]
         longer = [
             ((*phrase, word), after_first + Case(case.model, last).log_prob(sequence))
             for word, sequence in (CANONICAL if len(phrase) < max_phrase_words else ())
@@ -85,7 +85,7 @@ def test_all_phrases_together_keep_to_the_bound(case: Case, rows: int) -> None:
 
 def test_one_word_is_no_phrase() -> None:
     """A word without a likely continuation is not a phrase, nor is a phrase of one word."""
-    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, PIECES.size)), 5), 2)
+    case = Case(FakeModel.random(AdaptiveSoftmaxLayout((6, TOKENIZER.size)), 5), 2)
     word = case.enumerate()[0]
     assert run_to_completion(_search(case, 1.0, 4).after(word), case.model) == []
     assert run_to_completion(_search(case, 0.01, 1).after(word), case.model) == []

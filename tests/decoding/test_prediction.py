@@ -20,10 +20,10 @@ from wordgate.text import words
 from wordgate.text.cooperative_steps import finish
 from wordgate.text.normalization import normalise
 
-PIECES = trained()
-LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
+TOKENIZER = trained()
+LEVELS = AdaptiveSoftmaxLayout((200, 400, TOKENIZER.size))
 LANGUAGE = Lexicon(
-    PIECES, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
+    TOKENIZER, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
 )
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 
@@ -55,10 +55,10 @@ def test_a_prefix_of_several_words_is_history_and_a_beginning() -> None:
 def test_probabilities_are_the_words_own() -> None:
     """A suggestion's log-probability is not conditioned on the prefix."""
     for suggestion in _predict("the sea", "lo").suggestions:
-        state, total = PIECES.encode("the sea")[-1], 0.0
-        for piece in PIECES.encode(suggestion.text):
-            total += MODEL.log_prob(state, piece)
-            state = piece
+        state, total = TOKENIZER.encode("the sea")[-1], 0.0
+        for token in TOKENIZER.encode(suggestion.text):
+            total += MODEL.log_prob(state, token)
+            state = token
         assert suggestion.log_prob == total
         assert suggestion.probability == math.exp(total)
 

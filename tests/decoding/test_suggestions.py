@@ -26,10 +26,10 @@ from wordgate.lm.state_store import NullStateStore
 from wordgate.text.normalization import normalise
 from wordgate.text.typo_model import corrections_of
 
-PIECES = trained()
-LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
+TOKENIZER = trained()
+LEVELS = AdaptiveSoftmaxLayout((200, 400, TOKENIZER.size))
 LANGUAGE = Lexicon(
-    PIECES, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
+    TOKENIZER, LEVELS, written={"i": "I", "london": "London"}, never_suggested={"cabinet"}
 )
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 
@@ -53,8 +53,8 @@ def _log_prob(history: str, word: str) -> float:
     store = NullStateStore(MODEL.start)
 
     def asks() -> ModelTask[float]:
-        start = yield from read_context(PIECES, history, store)
-        return (yield from CachedQueries(PIECES, LEVELS, store).word_log_prob(start, word))
+        start = yield from read_context(TOKENIZER, history, store)
+        return (yield from CachedQueries(TOKENIZER, LEVELS, store).word_log_prob(start, word))
 
     return run_to_completion(asks(), MODEL)
 
@@ -128,10 +128,10 @@ def test_a_boosted_phrase_comes_as_a_phrase_in_its_own_case() -> None:
     assert _texts(found)[0] == "wrdgt"
     assert _texts(found, Kind.PHRASE)[0] == "Wrdgt Sea"
     [phrase, *_] = [each for each in found.suggestions if each.kind is Kind.PHRASE]
-    state, total = PIECES.encode("the sun")[-1], 0.0
-    for piece in PIECES.encode("wrdgt sea"):
-        total += MODEL.log_prob(state, piece)
-        state = piece
+    state, total = TOKENIZER.encode("the sun")[-1], 0.0
+    for token in TOKENIZER.encode("wrdgt sea"):
+        total += MODEL.log_prob(state, token)
+        state = token
     assert phrase.log_prob == pytest.approx(total)
     assert _texts(_predict("a wrdgt", **phrases))[0] == "Sea"
     marked = [BoostedWord("Sea-Wrdgt", 50.0)]
@@ -158,10 +158,10 @@ def test_boosted_words_come_first_and_keep_their_probability() -> None:
     """A boost changes only the rank. The word is capitalised at the beginning of a sentence."""
     boosted = [BoostedWord("wrdgt", 50.0), BoostedWord("🦆", 50.0)]
     [first, *others] = _predict("the sea", boosted_words=boosted).suggestions
-    state, total = PIECES.encode("the sea")[-1], 0.0
-    for piece in PIECES.encode("wrdgt"):
-        total += MODEL.log_prob(state, piece)
-        state = piece
+    state, total = TOKENIZER.encode("the sea")[-1], 0.0
+    for token in TOKENIZER.encode("wrdgt"):
+        total += MODEL.log_prob(state, token)
+        state = token
     assert (first.text, first.log_prob) == ("wrdgt", total)
     assert others == _predict("the sea", max_suggestions=4).suggestions
     assert _texts(_predict("Yes.", boosted_words=boosted))[0] == "Wrdgt"

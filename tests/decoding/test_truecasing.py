@@ -16,10 +16,10 @@ from wordgate.lm.tokenizer import Tokenizer
 from wordgate.text import words
 from wordgate.text.normalization import normalise
 
-PIECES = trained()
+TOKENIZER = trained()
 LANGUAGE = Lexicon(
-    PIECES,
-    AdaptiveSoftmaxLayout((PIECES.size,)),
+    TOKENIZER,
+    AdaptiveSoftmaxLayout((TOKENIZER.size,)),
     written={"i": "I", "i'll": "I'll", "london": "London", "london's": "London's", "pdf": "PDF"},
 )
 OWN = {"wordgate": "WordGate", "lxc": "lxc", "naïve": "naïve"}
@@ -170,11 +170,11 @@ def test_a_typed_small_letter_is_not_raised_inside_an_address(
 def test_a_form_of_another_word_is_not_used() -> None:
     """Neither a form from the text nor one from the lexicon is used if its normal form differs."""
     assert _writer("η ΟΔΟΣ και").write("οδος") == "οδος"
-    assert Lexicon(PIECES, LANGUAGE.levels, {"ß": "SS"}).write("ß", begins_sentence=True) == "ß"
+    assert Lexicon(TOKENIZER, LANGUAGE.levels, {"ß": "SS"}).write("ß", begins_sentence=True) == "ß"
     assert Writer(LANGUAGE, "", "", WRITTEN, {"sea": "lake"}).write("sea") == "Sea"
 
 
-def test_own_forms_go_before_the_text() -> None:
+def test_preferred_casing_goes_before_the_text() -> None:
     """White space around a listed word is ignored; see `Options.preferred_casing`."""
     assert _writer("the Lxc and").write("lxc") == "lxc"
 
@@ -237,10 +237,12 @@ def test_every_letter_with_case_stays_the_same_word() -> None:
 def test_words_of_the_shipped_model_stay_the_same() -> None:
     """This holds for single-token words and words with a usual written form."""
     bundle = resolve_bundle(None)
-    pieces = Tokenizer.from_json((bundle / "tokenizer.json").read_text("utf-8"))
+    tokenizer = Tokenizer.from_json((bundle / "tokenizer.json").read_text("utf-8"))
     written = read_words(bundle / "words.tsv").written
-    language = Lexicon(pieces, AdaptiveSoftmaxLayout((pieces.size,)), written)
-    single = [pieces.canonical_word((p,)) for p in range(1, pieces.size) if pieces.ends_word[p]]
+    language = Lexicon(tokenizer, AdaptiveSoftmaxLayout((tokenizer.size,)), written)
+    single = [
+        tokenizer.canonical_word((p,)) for p in range(1, tokenizer.size) if tokenizer.ends_word[p]
+    ]
     found = {word for word in single if word} | language.written.keys()
     assert len(found) > 5000
     for word in sorted(found)[::5]:

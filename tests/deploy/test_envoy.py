@@ -32,7 +32,7 @@ IDLE_SECONDS = 620
 """More than ten minutes: by default Envoy ends idle streams after five, and many networks drop idle
 connections after ten."""
 
-MOST_CONNECTIONS = 5
+MAX_CONNECTIONS = 5
 ATTACKS = 10
 
 Replicas = tuple[RunningServer, RunningServer]
@@ -211,7 +211,7 @@ def test_connections_beyond_the_limit_are_turned_away(
     addresses = [replica.address for replica in shared_replicas]
     with proxying(addresses, tmp_path / "small", _small) as proxy, Client(proxy.address) as client:
         expected = client.predict("the")
-        kept = [Connection(proxy.address) for _ in range(MOST_CONNECTIONS - 1)]
+        kept = [Connection(proxy.address) for _ in range(MAX_CONNECTIONS - 1)]
         for connection in kept:
             connection.settle()
         with Connection(proxy.address) as beyond:
@@ -267,7 +267,7 @@ def _session(proxy: Proxy) -> Iterator[Conversation]:
 
 def _small(configuration: Any) -> None:
     [monitor] = configuration["overload_manager"]["resource_monitors"]
-    monitor["typed_config"]["max_active_downstream_connections"] = MOST_CONNECTIONS
+    monitor["typed_config"]["max_active_downstream_connections"] = MAX_CONNECTIONS
 
 
 def _answers(client: Client) -> bool:

@@ -70,19 +70,19 @@ class Outcome:
         self.calls += 1
 
 
-def read(*pieces: int) -> ModelTask[list[float]]:
+def read(*tokens: int) -> ModelTask[list[float]]:
     """Return log-probabilities of tokens, with one request after another."""
     found, state = [], -1
-    for piece in pieces:
-        [value] = yield TokenLogProbs([(state, piece)])
+    for token in tokens:
+        [value] = yield TokenLogProbs([(state, token)])
         found.append(value)
-        [state] = yield Step([(state, piece)])
+        [state] = yield Step([(state, token)])
     return found
 
 
-def wide(rows: int, piece: int = 1) -> ModelTask[list[float]]:
+def wide(rows: int, token: int = 1) -> ModelTask[list[float]]:
     """Yield one request with many rows."""
-    answer: list[float] = yield TokenLogProbs([(row % 9, piece) for row in range(rows)])
+    answer: list[float] = yield TokenLogProbs([(row % 9, token) for row in range(rows)])
     return answer
 
 

@@ -55,8 +55,8 @@ def thread(model: Gate) -> Iterator[EngineExecutor]:
 
 def _advance(rows: int, questions: int = 1) -> ModelTask[list[int]]:
     states = [0] * rows
-    for piece in range(questions):
-        states = yield Step([(state, piece + 1) for state in states])
+    for token in range(questions):
+        states = yield Step([(state, token + 1) for state in states])
     return states
 
 

@@ -183,8 +183,8 @@ def test_a_job_that_yields_lets_others_go_first() -> None:
             yield YIELD
 
     def types() -> ModelTask[None]:
-        for piece in range(4):
-            yield Step([(-1, piece)])
+        for token in range(4):
+            yield Step([(-1, token)])
             seen.append("key")
 
     model, scheduler = Counting(), recording()

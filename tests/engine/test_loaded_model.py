@@ -41,7 +41,7 @@ def test_there_are_no_hits_across_salts(model: ServedModel) -> None:
 def test_text_keys_are_isolated_by_salt(model: ServedModel) -> None:
     """Keys of texts are as isolated as states."""
     one, two = model.namespaced(b"one").cache, model.namespaced(b"two").cache
-    one.keep_key_of_text(b"digest", b"key")
+    one.put_key_of_text(b"digest", b"key")
     assert one.get_key(b"digest") == b"key"
     assert two.get_key(b"digest") is None
     assert model.cache.get_key(b"digest") is None

@@ -31,9 +31,9 @@ def test_states_are_gathered_in_order(states: list[NetworkState]) -> None:
 
 @pytest.mark.parametrize("state", STATES)
 def test_alone_copies_a_state_bit_for_bit(state: NetworkState) -> None:
-    """Values are equal; a state that is already alone is not copied."""
-    alone = state.alone()
-    assert alone.hidden.tolist() == state.hidden.tolist()
-    assert alone.cells.tolist() == state.cells.tolist()
-    assert alone.alone() is alone
-    assert alone.nbytes == 6 + 24
+    """Values are equal; a state that is already detached is not copied."""
+    detached = state.detach()
+    assert detached.hidden.tolist() == state.hidden.tolist()
+    assert detached.cells.tolist() == state.cells.tolist()
+    assert detached.detach() is detached
+    assert detached.nbytes == 6 + 24

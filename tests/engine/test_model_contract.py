@@ -45,13 +45,13 @@ def model(request: pytest.FixtureRequest) -> Model:
 def states(model: Model) -> list[State]:
     """States after different texts, including the zero state."""
     found = [model.start]
-    for piece in range(1, 12):
-        found.append(_after(model, found[piece // 2], piece))
+    for token in range(1, 12):
+        found.append(_after(model, found[token // 2], token))
     return found
 
 
-def _after(model: Model, state: State, piece: int) -> State:
-    return model.step([(state, piece)])[0]
+def _after(model: Model, state: State, token: int) -> State:
+    return model.step([(state, token)])[0]
 
 
 def _plain(answer: Any) -> Any:
@@ -81,7 +81,7 @@ def test_every_row_sums_to_one(model: Model, states: list[State]) -> None:
 def test_token_probabilities_sum_to_one(model: Model, states: list[State]) -> None:
     """The probabilities of all tokens after a state sum to 1."""
     everything = range(model.levels.vocabulary)
-    found = model.token_log_probs([(states[3], piece) for piece in everything])
+    found = model.token_log_probs([(states[3], token) for token in everything])
     assert math.fsum(map(math.exp, found)) == pytest.approx(1, abs=1e-5)
 
 
@@ -90,11 +90,11 @@ def test_token_log_probs_match_output_rows(model: Model, states: list[State]) ->
     levels = model.levels
     for state in states[:4]:
         rows = model.output_rows([(state, level) for level in range(levels.count)])
-        pieces = [*range(0, levels.vocabulary, 7), levels.vocabulary - 1]
-        found = model.token_log_probs([(state, piece) for piece in pieces])
-        for piece, value in zip(pieces, found, strict=True):
-            level = levels.of(piece)
-            expected = float(rows[level][piece - levels.firsts[level]])
+        tokens = [*range(0, levels.vocabulary, 7), levels.vocabulary - 1]
+        found = model.token_log_probs([(state, token) for token in tokens])
+        for token, value in zip(tokens, found, strict=True):
+            level = levels.of(token)
+            expected = float(rows[level][token - levels.firsts[level]])
             if level:
                 expected = float(rows[0][levels.head + level - 1]) + expected
             assert value == expected

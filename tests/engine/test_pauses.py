@@ -24,13 +24,13 @@ from wordgate.scoring.score_weights import Boost, ScoreWeights
 from wordgate.server.services.explanation import explanation_task
 from wordgate.text.cooperative_steps import finish
 
-MOST_CALLS = 25_000
+MAX_CALLS = 25_000
 """Limit on function calls between two yields, about 10 ms.
 
 This is ten times the target, so that the test tolerates small changes of the code.
 """
 
-MOST_YIELDS = 400
+MAX_YIELDS = 400
 """Yields checked per request."""
 
 
@@ -123,7 +123,7 @@ def test_work_between_two_yields_is_bounded(
 ) -> None:
     """The limit holds during tokenization, before the first request and after the last."""
     for number, asks in enumerate(requests(model)):
-        assert _most_calls(asks, model) < MOST_CALLS, f"request {number}"
+        assert _most_calls(asks, model) < MAX_CALLS, f"request {number}"
 
 
 def _most_calls(asks: ModelTask[Any], model: ServedModel) -> int:
@@ -135,7 +135,7 @@ def _most_calls(asks: ModelTask[Any], model: ServedModel) -> int:
         calls += event in ("call", "c_call")
 
     answer: list[Any] | None = None
-    for _ in range(MOST_YIELDS):
+    for _ in range(MAX_YIELDS):
         calls = 0
         sys.setprofile(count)
         try:

@@ -64,7 +64,7 @@ def two_threads(folder: Path) -> NetworkModel:
 
 
 @pytest.fixture(scope="module")
-def pieces() -> Tokenizer:
+def tokenizer() -> Tokenizer:
     """A tokenizer of 16,000 tokens: letter pairs, three-letter words, then bytes."""
     letters = "etaoinshrdlucmfwypvbgkqjxz"
     pairs = list(itertools.product(letters, letters))
@@ -103,7 +103,7 @@ def test_results_do_not_depend_on_batch_position_or_threads(
     answers = [
         model.step([(state, 77)])[0],
         *(model.output_rows([(state, level)])[0] for level in range(3)),
-        *(model.token_log_probs([(state, piece)])[0] for piece in TEXT),
+        *(model.token_log_probs([(state, token)])[0] for token in TEXT),
     ]
     asked = model if threads == 1 else two_threads
     for size in BATCHES:
@@ -115,7 +115,7 @@ def test_results_do_not_depend_on_batch_position_or_threads(
             for level in range(3):
                 row = asked.output_rows([(other, level) for other in batch])[place]
                 assert row.tobytes() == answers[1 + level].tobytes()
-            questions = [(other, piece) for other in batch for piece in TEXT]
+            questions = [(other, token) for other in batch for token in TEXT]
             found = asked.token_log_probs(questions)
             assert found[place * len(TEXT) : (place + 1) * len(TEXT)] == answers[4:]
 
@@ -138,23 +138,23 @@ def test_candidates_are_scored_as_if_alone(model: NetworkModel) -> None:
     together = run_to_completion(score(candidates, model.start), model)
     for candidate, found in zip(candidates, together, strict=True):
         state, total = model.start, 0.0
-        for piece in candidate:
-            total += model.token_log_probs([(state, piece)])[0]
-            state = model.step([(state, piece)])[0]
+        for token in candidate:
+            total += model.token_log_probs([(state, token)])[0]
+            state = model.step([(state, token)])[0]
         assert found == total
 
 
 def test_results_do_not_depend_on_other_jobs(
-    model: NetworkModel, two_threads: NetworkModel, pieces: Tokenizer
+    model: NetworkModel, two_threads: NetworkModel, tokenizer: Tokenizer
 ) -> None:
     """Searches and scores are bit-identical alone and batched with jobs of other priorities."""
-    assert pieces.size == 16_000
+    assert tokenizer.size == 16_000
     levels = AdaptiveSoftmaxLayout(CUTOFFS)
 
     def searched(cache: StateCache | NullStateStore, prefix: bytes) -> ModelTask[SearchResult]:
         start = yield from read_words_context(HISTORY, cache)
         params = SearchParams(5, prefix, max_expansions=100)
-        return (yield from likeliest_words(CachedQueries(pieces, levels, cache), start, params))
+        return (yield from likeliest_words(CachedQueries(tokenizer, levels, cache), start, params))
 
     def scored(cache: StateCache | NullStateStore, beginning: int) -> ModelTask[list[float]]:
         start = yield from read_words(HISTORY[beginning:], cache)

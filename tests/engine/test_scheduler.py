@@ -373,4 +373,4 @@ def test_every_job_calls_back_exactly_once(
     for admission in admissions.values():
         assert admission.wait_seconds == 0.0
         for _ in range(4):
-            admission.enter(1e9)
+            admission.acquire(1e9)

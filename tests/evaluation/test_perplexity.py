@@ -59,7 +59,7 @@ class _Narrow(GivenAnswers):
         [text] = candidates
         if len(text.replace(" ", "")) > 4096:
             refused: Future[ScoreResult] = Future()
-            refused.set_exception(InvalidInput("candidates[0].text", "has too many pieces"))
+            refused.set_exception(InvalidInput("candidates[0].text", "has too many tokens"))
             return refused
         self.scored.append((len(history.split()), len(text.split()), count_eos))
         return super().submit_score(history, candidates, count_eos)
@@ -123,7 +123,7 @@ def test_invisible_lines_are_no_text(line: str) -> None:
         evaluate(GivenAnswers({}, {}), [line])
 
 
-def test_a_boundless_surprise_is_a_great_number() -> None:
+def test_a_boundless_surprisal_is_a_great_number() -> None:
     """An almost impossible word gives a large, finite perplexity."""
     found = evaluate(GivenAnswers({"x": -9000.0}, {}), ["x"])
     assert found.token_perplexity == found.word_perplexity == pytest.approx(math.exp(700))

@@ -11,7 +11,7 @@ from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.evaluation.error_rate import Counting, Normalise
 from wordgate.evaluation.tuning import TuningResult, collect, tune
 from wordgate.offline.alternations import parse
-from wordgate.offline.reading_report import LEAST
+from wordgate.offline.reading_report import MIN_SCORE
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.score_weights import ACOUSTIC
@@ -209,7 +209,7 @@ def test_what_cannot_be_used_may_be_passed_over() -> None:
 def test_an_impossible_candidate_is_not_tuned_on() -> None:
     """A candidate with a score of minus infinity is skipped."""
     utterances = _utterances()
-    spoilt = Hypothesis("sun", {ACOUSTIC: LEAST, "order": 0.0})
+    spoilt = Hypothesis("sun", {ACOUSTIC: MIN_SCORE, "order": 0.0})
     with_one = [replace(each, hypotheses=[spoilt, *each.hypotheses]) for each in utterances]
     assert _tuned(with_one) == _tuned(utterances)
     ignored = collect(GivenAnswers(LIKELY, {}), with_one, Counting(), [ACOUSTIC])

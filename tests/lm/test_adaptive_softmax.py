@@ -12,13 +12,13 @@ cutoffs = st.sets(st.integers(1, 60), min_size=1, max_size=4).map(
 
 
 @given(cutoffs)
-def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
+def test_every_token_has_one_place(found: tuple[int, ...]) -> None:
     """Every token is in the head or one cluster. The head also has one entry per cluster."""
     levels = AdaptiveSoftmaxLayout(found)
     held = [
-        piece
+        token
         for level in range(levels.count)
-        for piece in range(levels.firsts[level], levels.cutoffs[level])
+        for token in range(levels.firsts[level], levels.cutoffs[level])
     ]
     assert held == list(range(levels.vocabulary))
     assert all(levels.firsts[levels.of(p)] <= p < levels.cutoffs[levels.of(p)] for p in held)
@@ -28,8 +28,8 @@ def test_every_piece_has_one_place(found: tuple[int, ...]) -> None:
 
 
 @given(cutoffs, st.lists(st.integers(0, 59), max_size=9))
-def test_many_pieces_have_the_levels_of_each(found: tuple[int, ...], pieces: list[int]) -> None:
+def test_many_tokens_have_the_levels_of_each(found: tuple[int, ...], tokens: list[int]) -> None:
     """The levels of an array of tokens are those of its tokens one by one."""
     levels = AdaptiveSoftmaxLayout(found)
-    inside = [piece % levels.vocabulary for piece in pieces]
+    inside = [token % levels.vocabulary for token in tokens]
     assert levels.of_many(np.array(inside, np.int64)).tolist() == [levels.of(p) for p in inside]

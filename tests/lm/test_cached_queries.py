@@ -3,18 +3,18 @@
 import numpy as np
 from tests.fake_model import FakeModel
 from tests.remembering import Remembering
-from tests.tiny_models import PIECES
+from tests.tiny_models import TOKENIZER
 
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.cached_queries import CachedQueries, HashedState
 from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import chain_hashes
 
-LEVELS = AdaptiveSoftmaxLayout((6, PIECES.size))
+LEVELS = AdaptiveSoftmaxLayout((6, TOKENIZER.size))
 
 
 def _queries() -> CachedQueries:
-    return CachedQueries(PIECES, LEVELS, Remembering(-1))
+    return CachedQueries(TOKENIZER, LEVELS, Remembering(-1))
 
 
 def test_only_missing_entries_are_requested() -> None:
@@ -34,7 +34,7 @@ def test_only_missing_entries_are_requested() -> None:
     assert run_to_completion(queries.output_rows([]), model) == []
 
 
-def test_keys_are_those_of_the_pieces_read() -> None:
+def test_keys_are_those_of_the_tokens_read() -> None:
     """Read one by one or together, tokens have the hash chain of a history."""
     start = HashedState(b"seed", -1)
     keys = chain_hashes(b"seed", [3, 4])

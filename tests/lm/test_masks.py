@@ -17,18 +17,18 @@ from wordgate.lm.masks import Masks
 from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import NullStateStore
 
-PIECES = trained()
-LEVELS = AdaptiveSoftmaxLayout((PIECES.size,))
+TOKENIZER = trained()
+LEVELS = AdaptiveSoftmaxLayout((TOKENIZER.size,))
 MASK = ("someone", "@", "example", ".", "com")
-LANGUAGE = Lexicon(PIECES, LEVELS, masks=Masks([MASK, ("5", "-", "0")]))
+LANGUAGE = Lexicon(TOKENIZER, LEVELS, masks=Masks([MASK, ("5", "-", "0")]))
 
 
 def _model(**following: str) -> FakeModel:
     """Return a bigram model of tokens that continues these texts with near certainty."""
-    table = np.full((PIECES.size + 1, PIECES.size), 1e-6)
+    table = np.full((TOKENIZER.size + 1, TOKENIZER.size), 1e-6)
     for text in following.values():
-        pieces = PIECES.encode(text)
-        for first, second in pairwise(pieces):
+        tokens = TOKENIZER.encode(text)
+        for first, second in pairwise(tokens):
             table[first, second] += 1.0
     return FakeModel(LEVELS, table / table.sum(1, keepdims=True))
 
@@ -82,11 +82,11 @@ def test_no_mask_is_generated() -> None:
     for temperature in (0.0, 1.0):
         for seed in range(8):
             query = GenerationQuery("zat", temperature=temperature, top_k=5)
-            draft = run_to_completion(
+            state = run_to_completion(
                 begin(LANGUAGE, NullStateStore(model.start), query, seed), model
             )
             assert (
-                run_to_completion(next_word(LANGUAGE, draft), model).word.word.lower() != "someone"
+                run_to_completion(next_word(LANGUAGE, state), model).word.word.lower() != "someone"
             )
 
 

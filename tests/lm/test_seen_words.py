@@ -18,11 +18,11 @@ from wordgate.lm.requests import run_to_completion
 from wordgate.lm.seen_words import SeenWords
 from wordgate.lm.state_store import NullStateStore
 
-PIECES = trained()
-LEVELS = AdaptiveSoftmaxLayout((200, 400, PIECES.size))
+TOKENIZER = trained()
+LEVELS = AdaptiveSoftmaxLayout((200, 400, TOKENIZER.size))
 MODEL = FakeModel.random(LEVELS, seed=11, spread=2.0)
 SEEN = ("sea", "seas", "season", "the", "then", "lake", "thé", "t")
-LANGUAGE = Lexicon(PIECES, LEVELS, never_suggested={"lake"}, seen=SeenWords(SEEN))
+LANGUAGE = Lexicon(TOKENIZER, LEVELS, never_suggested={"lake"}, seen=SeenWords(SEEN))
 
 prefixes = st.sampled_from(["", "a", "b", "ab", "é", "éa", ".", "x", "aaaa"])
 seen_words = st.sets(st.sampled_from([word for word, _ in CANONICAL]), max_size=60)
@@ -64,7 +64,7 @@ def test_seen_words_and_marks_are_found_together(case: Case, prefix: str, seen: 
 
 def test_a_beginning_of_no_seen_word_is_answered_without_a_row() -> None:
     """A prefix without seen words makes no model request."""
-    levels = AdaptiveSoftmaxLayout((100, PIECES.size))
+    levels = AdaptiveSoftmaxLayout((100, TOKENIZER.size))
     model = FakeModel.random(levels, 3)
     case = Case(model, -1)
     assert case.search(SearchParams(5, b"xqz", seen=SeenWords(SEEN))) == SearchResult()

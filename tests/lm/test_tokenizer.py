@@ -21,7 +21,7 @@ _numbers = st.integers(1, TRAINED.size - 1)
 @example("<eos>")
 @example("x" * 10_000)
 @example("".join(TRAPS))
-def test_every_text_has_pieces_that_write_it(text: str) -> None:
+def test_every_text_has_tokens_that_write_it(text: str) -> None:
     """The tokens of any text spell its words, and none of them is `<eos>`."""
     found = TRAINED.encode(text)
     assert TRAINED.decode(found) == " ".join(words.split(normalise(text)))
@@ -29,25 +29,25 @@ def test_every_text_has_pieces_that_write_it(text: str) -> None:
 
 
 @given(texts)
-def test_one_piece_ends_each_word(text: str) -> None:
+def test_one_token_ends_each_word(text: str) -> None:
     """The number of word-final tokens is the number of words."""
     found = TRAINED.encode(text)
     assert TRAINED.ends_word[found].sum() == len(words.split(normalise(text)))
 
 
-def test_pieces_are_written_as_text() -> None:
+def test_tokens_are_written_as_text() -> None:
     """Whole characters as they are, other bytes in hexadecimal, the end of a text as `<eos>`."""
-    assert TRAINED.piece(EOS) == "<eos>"
-    assert "".join(map(TRAINED.piece, TRAINED.encode("the sun"))) == "thesun"
-    assert [TRAINED.piece(token) for token in TRAINED.encode("🦆")] == [
+    assert TRAINED.text_of(EOS) == "<eos>"
+    assert "".join(map(TRAINED.text_of, TRAINED.encode("the sun"))) == "thesun"
+    assert [TRAINED.text_of(token) for token in TRAINED.encode("🦆")] == [
         f"<0x{byte:02X}>" for byte in "🦆".encode()
     ]
 
 
-def test_the_names_of_special_pieces_are_plain_text() -> None:
+def test_the_names_of_special_tokens_are_plain_text() -> None:
     """`<eos>` and `</w>` in a user's text are brackets and letters."""
     for text in ("<eos>", "</w>", "a</w>", "the</w>"):
-        written = [TRAINED.bytes_of[piece] for piece in TRAINED.encode(text)]
+        written = [TRAINED.bytes_of[token] for token in TRAINED.encode(text)]
         assert b"".join(written).decode() == text
     assert TRAINED.encode("the </w>")[0] == TRAINED.encode("the")[0]
     assert len(TRAINED.encode("</w>")) == 4
@@ -66,7 +66,7 @@ def test_a_long_word_is_cut_and_still_encoded() -> None:
     """A word of 10,000 letters is encoded as 79 words."""
     found = TRAINED.encode("z" * 10_000)
     assert TRAINED.ends_word[found].sum() == 79
-    assert b"".join(TRAINED.bytes_of[piece] for piece in found) == b"z" * 10_000
+    assert b"".join(TRAINED.bytes_of[token] for token in found) == b"z" * 10_000
 
 
 def test_json_brings_the_same_vocabulary_back() -> None:
@@ -86,17 +86,17 @@ def test_each_byte_has_a_character_of_its_own() -> None:
 
 
 @given(texts)
-def test_the_canonical_pieces_of_a_word_are_that_word(text: str) -> None:
+def test_the_canonical_tokens_of_a_word_are_that_word(text: str) -> None:
     """Each word of a text is restored from its canonical tokens."""
     for word in words.split(normalise(text)):
         if normalise(word) == word and words.split(word) == [word]:
             assert TRAINED.canonical_word(TRAINED.encode_word(word)) == word
 
 
-def test_other_pieces_of_a_word_are_not_that_word() -> None:
+def test_other_tokens_of_a_word_are_not_that_word() -> None:
     """A word spelled letter by letter is rejected if the vocabulary has longer tokens for it."""
     whole = TRAINED.encode_word("the")
-    letters = [*(_piece(c) for c in "th"), _piece("e" + END_OF_WORD)]
+    letters = [*(_token(c) for c in "th"), _token("e" + END_OF_WORD)]
     assert whole != tuple(letters)
     assert TRAINED.canonical_word(tuple(letters)) is None
 
@@ -118,27 +118,27 @@ def test_other_pieces_of_a_word_are_not_that_word() -> None:
 )
 def test_what_is_no_word_is_none(names: list[str]) -> None:
     """A missing word end, broken UTF-8, two words, capitals and white space are rejected."""
-    assert TRAINED.canonical_word(tuple(_piece(name) for name in names)) is None
+    assert TRAINED.canonical_word(tuple(_token(name) for name in names)) is None
 
 
-def _piece(name: str) -> int:
+def _token(name: str) -> int:
     ends = name.endswith(END_OF_WORD)
     written = bytes(BYTE_CHARACTERS.index(c) for c in name.removesuffix(END_OF_WORD))
     return next(
-        piece
-        for piece in range(1, TRAINED.size)
-        if TRAINED.bytes_of[piece] == written and bool(TRAINED.ends_word[piece]) == ends
+        token
+        for token in range(1, TRAINED.size)
+        if TRAINED.bytes_of[token] == written and bool(TRAINED.ends_word[token]) == ends
     )
 
 
-def _is_canonical(pieces: Tokenizer, sequence: tuple[int, ...]) -> bool:
+def _is_canonical(tokenizer: Tokenizer, sequence: tuple[int, ...]) -> bool:
     """Return whether encoding a word's bytes as a whole gives exactly this sequence."""
-    written = "".join(BYTE_CHARACTERS[b] for piece in sequence for b in pieces.bytes_of[piece])
-    return tuple(t.id for t in pieces._spelling.model.tokenize(written)) == sequence
+    written = "".join(BYTE_CHARACTERS[b] for token in sequence for b in tokenizer.bytes_of[token])
+    return tuple(t.id for t in tokenizer._spelling.model.tokenize(written)) == sequence
 
 
-def _neighbours_fit(pieces: Tokenizer, sequence: tuple[int, ...]) -> bool:
-    return all(pieces.adjacent(*pair) for pair in itertools.pairwise(sequence))
+def _neighbours_fit(tokenizer: Tokenizer, sequence: tuple[int, ...]) -> bool:
+    return all(tokenizer.adjacent(*pair) for pair in itertools.pairwise(sequence))
 
 
 def test_canonical_is_what_its_neighbours_are_everywhere() -> None:
@@ -146,12 +146,14 @@ def test_canonical_is_what_its_neighbours_are_everywhere() -> None:
 
     Exhaustive for two to four tokens of a tiny vocabulary.
     """
-    pieces = tiny()
-    inner = [p for p in range(1, pieces.size) if not pieces.ends_word[p]]
-    last = [p for p in range(1, pieces.size) if pieces.ends_word[p]]
+    tokenizer = tiny()
+    inner = [p for p in range(1, tokenizer.size) if not tokenizer.ends_word[p]]
+    last = [p for p in range(1, tokenizer.size) if tokenizer.ends_word[p]]
     for length in (2, 3, 4):
         for sequence in itertools.product(*[inner] * (length - 1), last):
-            assert _neighbours_fit(pieces, sequence) == _is_canonical(pieces, sequence), sequence
+            assert _neighbours_fit(tokenizer, sequence) == _is_canonical(tokenizer, sequence), (
+                sequence
+            )
 
 
 _inner_numbers = st.sampled_from([p for p in range(1, TRAINED.size) if not TRAINED.ends_word[p]])
@@ -166,7 +168,7 @@ def test_canonical_is_what_its_neighbours_are(inner: list[int], last: int) -> No
 
 
 @given(st.text("theandsur", min_size=2, max_size=12))
-def test_neighbours_of_canonical_pieces_may_stand_together(word: str) -> None:
+def test_neighbours_of_canonical_tokens_may_stand_together(word: str) -> None:
     """The search never rejects tokens that `encode` gives."""
     assert _neighbours_fit(TRAINED, TRAINED.encode_word(word))
 
@@ -182,24 +184,24 @@ def test_the_claim_holds_for_any_list_of_merges(drawn: list[str], data: st.DataO
         if merge not in merges:
             merges.append(merge)
             known.append(merge[0] + merge[1])
-    pieces = Tokenizer.from_merges(dict.fromkeys(known), merges)
-    sequences = st.lists(st.integers(1, pieces.size - 1), min_size=2, max_size=6).map(tuple)
+    tokenizer = Tokenizer.from_merges(dict.fromkeys(known), merges)
+    sequences = st.lists(st.integers(1, tokenizer.size - 1), min_size=2, max_size=6).map(tuple)
     for sequence in data.draw(st.lists(sequences, max_size=20)):
-        if pieces.ends_word[sequence[-1]] and not any(pieces.ends_word[list(sequence[:-1])]):
-            assert _neighbours_fit(pieces, sequence) == _is_canonical(pieces, sequence)
+        if tokenizer.ends_word[sequence[-1]] and not any(tokenizer.ends_word[list(sequence[:-1])]):
+            assert _neighbours_fit(tokenizer, sequence) == _is_canonical(tokenizer, sequence)
 
 
 @given(st.text("theon é.日", max_size=4).map(str.encode), _numbers)
-def test_continuations_are_the_pieces_by_which_a_prefix_may_be_reached(
-    prefix: bytes, piece: int
+def test_continuations_are_the_tokens_by_which_a_prefix_may_be_reached(
+    prefix: bytes, token: int
 ) -> None:
     """A token may come next if it begins with the prefix or is an unfinished beginning of it."""
     found = TRAINED.continuations(prefix)
     assert list(found) == sorted(set(found))
-    written = TRAINED.bytes_of[piece]
+    written = TRAINED.bytes_of[token]
     begins = prefix.startswith(written) and len(written) < len(prefix)
-    expected = written.startswith(prefix) or (begins and not TRAINED.ends_word[piece])
-    assert (piece in found) == expected
+    expected = written.startswith(prefix) or (begins and not TRAINED.ends_word[token])
+    assert (token in found) == expected
 
 
 def test_long_words_are_not_kept() -> None:

@@ -38,7 +38,7 @@ def test_another_number_is_refused(number: object) -> None:
 @pytest.mark.parametrize(
     "pair", [["a", "a"], ["a"], ["a", "b</w>", ""], "ab", {"a": 1}, [1, 2], [["a"], "b</w>"], None]
 )
-def test_a_merge_that_makes_no_piece_is_refused(pair: object) -> None:
+def test_a_merge_that_makes_no_token_is_refused(pair: object) -> None:
     """A merge must join two existing tokens into a third."""
     with pytest.raises(ValueError, match="merge 0 does not join two tokens"):
         tokenizer_json.read(_document(merges=[pair]), END_OF_WORD)

@@ -6,7 +6,7 @@ import pytest
 
 from wordgate.offline.alternations import Alternation
 from wordgate.offline.null_labels import RECOGNISERS, NullLabels
-from wordgate.offline.reading_report import LEAST, Reading, rankable
+from wordgate.offline.reading_report import MIN_SCORE, Reading, rankable
 from wordgate.scoring.hypothesis import Hypothesis, TimeSpan
 
 
@@ -60,7 +60,7 @@ def test_references_lose_their_null_labels() -> None:
 
 def test_minus_infinity_can_be_ranked() -> None:
     """Minus infinity becomes a finite number below all scores; others are unchanged."""
-    assert rankable(-math.inf) == LEAST
+    assert rankable(-math.inf) == MIN_SCORE
     assert rankable(-1e5) == -1e5
     for wrong in (math.inf, math.nan):
         with pytest.raises(ValueError):

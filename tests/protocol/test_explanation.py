@@ -75,8 +75,8 @@ def test_explanations_round_trip(with_units: bool) -> None:
         result.model,
     )
     for token, expected in zip(found.explanation.tokens, tokens, strict=True):
-        assert (token.piece, token.word_index, token.surprisal, token.alternatives) == (
-            expected.piece,
+        assert (token.text, token.word_index, token.surprisal, token.alternatives) == (
+            expected.text,
             expected.word_index,
             expected.surprisal,
             expected.alternatives,

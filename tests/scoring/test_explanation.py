@@ -54,7 +54,7 @@ def test_each_token_has_its_surprisal_and_layers() -> None:
     tokens = [*TOKENIZER.encode(TEXT), EOS]
     state = EOS
     for token, each in zip(tokens, found.tokens, strict=True):
-        assert each.piece == TOKENIZER.piece(token)
+        assert each.text == TOKENIZER.text_of(token)
         assert each.surprisal == -MODEL.log_prob(state, token)
         [layers] = summarise([MODEL.activations(token)], with_units=False)
         assert each.layers == layers

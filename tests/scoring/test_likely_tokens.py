@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tiny_models import PIECES, Case, cases
+from tests.tiny_models import TOKENIZER, Case, cases
 
 from wordgate.lm.cached_queries import HashedState
 from wordgate.lm.requests import run_to_completion
@@ -11,21 +11,21 @@ from wordgate.scoring.likely_tokens import likeliest_tokens
 
 def _sorted(case: Case, state: int) -> list[tuple[str, bool, float]]:
     """Return all tokens after a state, likeliest first, lower ids first."""
-    found = [(case.model.log_prob(state, token), token) for token in range(PIECES.size)]
+    found = [(case.model.log_prob(state, token), token) for token in range(TOKENIZER.size)]
     return [
-        (PIECES.piece(token), bool(PIECES.ends_word[token]), log_prob)
+        (TOKENIZER.text_of(token), bool(TOKENIZER.ends_word[token]), log_prob)
         for log_prob, token in sorted(found, key=lambda each: (-each[0], each[1]))
     ]
 
 
-@given(cases, st.integers(1, PIECES.size + 5))
+@given(cases, st.integers(1, TOKENIZER.size + 5))
 def test_the_likeliest_tokens_are_found(case: Case, count: int) -> None:
     """They are exact, with the log-probabilities of single tokens, bit for bit."""
     states = [case.start, -1, 3]
     contexts = [HashedState(b"", state) for state in states]
     found = run_to_completion(likeliest_tokens(case.queries, contexts, count), case.model)
     assert [
-        [(each.piece, each.ends_word, each.log_prob) for each in likely] for likely in found
+        [(each.text, each.ends_word, each.log_prob) for each in likely] for likely in found
     ] == [_sorted(case, state)[:count] for state in states]
 
 

@@ -53,11 +53,11 @@ def _recording(seed: int) -> Recording:
     return model
 
 
-def _chain_rule(model: FakeModel, state: int, pieces: Sequence[int]) -> float:
+def _chain_rule(model: FakeModel, state: int, tokens: Sequence[int]) -> float:
     total = 0.0
-    for piece in pieces:
-        total += model.log_prob(state, piece)
-        state = piece
+    for token in tokens:
+        total += model.log_prob(state, token)
+        state = token
     return total
 
 
@@ -156,10 +156,10 @@ def test_a_text_is_scored_after_its_history() -> None:
     [found] = run_to_completion(
         score_texts(LANGUAGE, NullStateStore(MODEL.start), "The Sun", ["Is  IN"]), MODEL
     )
-    pieces = trained().encode("is in")
+    tokens = trained().encode("is in")
     last = trained().encode("the sun")[-1]
-    assert found.log_prob == _chain_rule(MODEL, last, [*pieces, EOS])
-    assert (found.text, found.word_count, found.token_count) == ("Is  IN", 2, len(pieces))
+    assert found.log_prob == _chain_rule(MODEL, last, [*tokens, EOS])
+    assert (found.text, found.word_count, found.token_count) == ("Is  IN", 2, len(tokens))
 
 
 def test_eos_is_optional() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wordgate.text.cooperative_steps import finish
 from wordgate.text.typo_model import (
-    MOST_LETTERS,
+    MAX_LETTERS,
     NEIGHBOURS,
     apostrophe_corrections_of,
     corrections_of,
@@ -129,7 +129,7 @@ def test_a_short_word_has_one_typo_at_most() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "'", "''", "4th", "a-b", "a b", "🦆", "a\u0301\u0302", "z" * (MOST_LETTERS + 1)]
+    "typed", ["", "'", "''", "4th", "a-b", "a b", "🦆", "a\u0301\u0302", "z" * (MAX_LETTERS + 1)]
 )
 def test_only_words_of_letters_are_corrected(typed: str) -> None:
     """Digits, marks and overlong words are not corrected."""

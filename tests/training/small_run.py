@@ -91,8 +91,10 @@ def tokenised(path: Path) -> tuple[Recipe, TokenisedText]:
     recipe = recipes.load(path)
     sources, rules = sources_of(recipe, path, None), rules_of(recipe, path)
     cache = path.parent / "cache"
-    pieces = token_cache.learn_pieces(sources, rules, recipe.tokenizer.vocabulary, cache, print)
-    return recipe, token_cache.tokenise(sources, rules, pieces, cache, print)
+    tokenizer = token_cache.learn_tokenizer(
+        sources, rules, recipe.tokenizer.vocabulary, cache, print
+    )
+    return recipe, token_cache.tokenise(sources, rules, tokenizer, cache, print)
 
 
 def train_here(

@@ -60,7 +60,7 @@ def test_one_column_carries_the_state_over_the_whole_text() -> None:
     """Each of 205 tokens is predicted from all before it, in several segments, as in numpy."""
     wanted = _log_probs(_network(), _stream())
     found = _measured(1)
-    assert found.pieces == found.words == 205
+    assert found.tokens == found.words == 205
     assert found.token_perplexity == pytest.approx(math.exp(-wanted.mean()), rel=1e-5)
     assert found.word_perplexity == found.token_perplexity
 
@@ -79,7 +79,7 @@ def test_columns_are_texts_of_equal_length() -> None:
             found = network.log_probs(top.flatten(0, 1), torch.from_numpy(part))
         wanted += found.tolist()
     measured = _measured(10)
-    assert measured.pieces == 200
+    assert measured.tokens == 200
     assert measured.token_perplexity == pytest.approx(math.exp(-np.mean(wanted)), rel=1e-5)
 
 
@@ -96,4 +96,4 @@ def test_the_first_words_are_those_after_eos() -> None:
 def test_a_text_shorter_than_the_columns_is_read() -> None:
     """Three tokens are three columns."""
     every = np.ones(VOCABULARY, dtype=bool)
-    assert measure_in_order(_network(), _stream(3), every, EOS).pieces == 3
+    assert measure_in_order(_network(), _stream(3), every, EOS).tokens == 3

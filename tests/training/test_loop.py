@@ -290,7 +290,7 @@ def test_nested_documents_survive_a_checkpoint() -> None:
     assert torch.equal(found["state"][0]["m"], torch.ones(2))
 
 
-def test_a_fresh_run_begins_at_the_pieces_frequencies(recipe: Path, folder: Path) -> None:
+def test_a_fresh_run_begins_at_the_tokens_frequencies(recipe: Path, folder: Path) -> None:
     """Before the first step the network predicts unigram frequencies."""
     outcome = train_here(recipe, folder / "begun", max_minutes=0.0)
     weights = checkpoints.load(outcome.checkpoint).weights

@@ -378,24 +378,24 @@ def test_a_continued_text_is_read_at_most_four_times(bundle: Path, tmp_path: Pat
 
 def test_the_tokens_per_step_are_expected_values(tmp_path: Path) -> None:
     """A fifth of the updates at half length read a tenth fewer tokens than batch times length."""
-    assert _load(tmp_path, GOOD).expected_pieces_per_step == 40 * 35
+    assert _load(tmp_path, GOOD).expected_tokens_per_step == 40 * 35
     half = GOOD.replace("[training]", "[regularisation]\nhalf_length_share = 0.2\n[training]")
-    assert _load(tmp_path, half).expected_pieces_per_step == pytest.approx(0.9 * 40 * 35)
+    assert _load(tmp_path, half).expected_tokens_per_step == pytest.approx(0.9 * 40 * 35)
 
 
 def test_the_published_experiment_has_the_paper_s_sizes() -> None:
     """The AWD-LSTM of 33 million parameters; its small version differs in sizes and text only."""
     recipe, small = (recipes.load(WIKITEXT / f"{name}.toml") for name in ("recipe", "small"))
     sizes = NetworkConfig(33_278, 3, 400, (33_278,), hidden_width=1150)
-    pieces = SimpleNamespace(size=33_278)
-    assert sizes_of(recipe, cast(Vocabulary, pieces)) == sizes
+    tokenizer = SimpleNamespace(size=33_278)
+    assert sizes_of(recipe, cast(Vocabulary, tokenizer)) == sizes
     embedding, bias = 33_278 * 400, 33_278
     layers = 4 * (1150 * (400 + 1150 + 1) + 1150 * (1150 + 1150 + 1) + 400 * (1150 + 400 + 1))
     with torch.device("meta"):
         parameters = sum(part.numel() for part in Network(sizes).parameters())
     assert parameters == embedding + bias + layers == 33_545_278
     # 2,088,628 tokens in 80 columns; a segment has 0.95 * 70 + 0.05 * 35 tokens on average.
-    assert recipe.training.steps / (2_088_628 / recipe.expected_pieces_per_step) == pytest.approx(
+    assert recipe.training.steps / (2_088_628 / recipe.expected_tokens_per_step) == pytest.approx(
         750, rel=0.002
     )
     assert small.training.optimiser == recipe.training.optimiser == "sgd"

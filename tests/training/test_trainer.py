@@ -68,7 +68,7 @@ def test_without_regularisation_an_update_is_plain(tmp_path: Path, zeros: str) -
     recipe, text = tokenised(write_recipe(tmp_path, ("[training]", f"{zeros}[training]\n{FLOAT}")))
     plan = recipe.training
     random = torch.Generator().manual_seed(1)
-    network = Network(sizes_of(recipe, text.pieces), torch.float32, random)
+    network = Network(sizes_of(recipe, text.tokenizer), torch.float32, random)
     optimiser = Optimiser(network.parameters(), schedule_of(plan))
     sampler = Sampler(text.train, [1.0], 8, SegmentLength(12), plan.restart_share, plan.seed)
     random, state = torch.Generator().manual_seed(1), network.start(8)
@@ -92,10 +92,10 @@ def test_deferred_updates_have_the_same_losses(tmp_path: Path) -> None:
     for _ in range(10):
         losses = []
         for trainer in (plain, fused):
-            trainer.window = LossMeter()
+            trainer.loss_meter = LossMeter()
             trainer.update()
             trainer.settle()
-            losses.append(trainer.window.surprise)
+            losses.append(trainer.loss_meter.surprisal)
         assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     saved = fused.save({})
     assert saved.about["sampler"] == plain.save({}).about["sampler"]
@@ -105,7 +105,7 @@ def test_deferred_updates_have_the_same_losses(tmp_path: Path) -> None:
     for trainer in (plain, fused):
         trainer.update()
         trainer.settle()
-    assert plain.window.surprise == pytest.approx(fused.window.surprise, rel=1e-5)
+    assert plain.loss_meter.surprisal == pytest.approx(fused.loss_meter.surprisal, rel=1e-5)
 
 
 def test_a_deferred_loss_that_is_not_finite_is_not_saved(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_the_learning_rate_follows_the_length(tmp_path: Path) -> None:
     gradients: list[torch.Tensor] = []
     trainer.network.output_bias.register_hook(gradients.append)
     trainer.update()
-    assert trainer.window.pieces == 8 * 6
+    assert trainer.loss_meter.tokens == 8 * 6
     moved = before - trainer.network.output_bias.detach()
     torch.testing.assert_close(moved, gradients[0] * 1e-2 * 6 / 12)
 
@@ -257,7 +257,7 @@ def test_a_checkpoint_is_measured_on_a_file(tmp_path: Path) -> None:
     outcome = train_here(path, tmp_path / "run")
     checkpoint, found = measure(path, tmp_path / "run", SENTENCES)
     assert checkpoint == outcome.checkpoint
-    assert found.pieces == sum(len(line.split()) + 1 for line in SENTENCES.open())
+    assert found.tokens == sum(len(line.split()) + 1 for line in SENTENCES.open())
     assert found.token_perplexity == pytest.approx(outcome.held_out["token_perplexity"], rel=0.05)
     (tmp_path / "empty.txt").write_text("")
     with pytest.raises(InvalidFile, match="is empty"):

@@ -16,12 +16,12 @@ from typing import Any
 
 from wordgate.bench.isolation.latency import percentile
 from wordgate.bench.local_server import LocalServer
-from wordgate.bench.scoring_load import JOB_CANDIDATES, jobs
+from wordgate.bench.scoring.scoring_load import JOB_CANDIDATES, jobs
 from wordgate.client import AsyncClient, Priority
 from wordgate.errors import DeadlineExceeded, Overloaded
 from wordgate.server.event_loop import loop_factory
 
-_UNDER_WAY = 16
+_IN_FLIGHT = 16
 _EQUAL_CALLERS = 3
 SMALL_CANDIDATES = 5
 LARGE_CANDIDATES = 1000
@@ -41,16 +41,16 @@ class Outcomes:
     """
 
     accepted: list[float] = field(default_factory=list)
-    refused: list[float] = field(default_factory=list)
+    rejected: list[float] = field(default_factory=list)
     elapsed_seconds: float = 0.0
 
     @property
     def offered(self) -> int:
         """Number of requests, accepted or rejected."""
-        return len(self.accepted) + len(self.refused)
+        return len(self.accepted) + len(self.rejected)
 
 
-async def one_by_one(
+async def sequential(
     client: AsyncClient, seconds: float, requests: Iterable[list[str]] | None = None
 ) -> Outcomes:
     """Send requests one at a time (closed loop), to measure the unloaded server."""
@@ -64,7 +64,7 @@ async def one_by_one(
     return outcomes
 
 
-async def side_by_side(client: AsyncClient, in_flight: int, seconds: float) -> Outcomes:
+async def concurrent(client: AsyncClient, in_flight: int, seconds: float) -> Outcomes:
     """Keep `in_flight` requests in flight, to measure the server's capacity."""
     outcomes = Outcomes()
     began = perf_counter()
@@ -91,7 +91,7 @@ async def small_beside_large(client: AsyncClient, callers: int, seconds: float) 
     large = [asyncio.create_task(_score_large(client, caller)) for caller in range(callers)]
     try:
         await asyncio.sleep(_HEAD_START_SECONDS)
-        return await one_by_one(client, seconds, small_requests())
+        return await sequential(client, seconds, small_requests())
     finally:
         for task in large:
             task.cancel()
@@ -141,7 +141,7 @@ async def _ask(
     try:
         await client.score("", texts)
     except Overloaded:
-        outcomes.refused.append(perf_counter() - due)
+        outcomes.rejected.append(perf_counter() - due)
         await asyncio.sleep(pause_seconds)
     else:
         outcomes.accepted.append(perf_counter() - due)
@@ -164,7 +164,7 @@ class Round:
 
 
 def run(
-    server: LocalServer, times: float, seconds: float, rounds: int, seed: int
+    server: LocalServer, load_factor: float, seconds: float, rounds: int, seed: int
 ) -> dict[str, Any]:
     """Return the metrics of the phases, as medians over the rounds."""
 
@@ -173,16 +173,16 @@ def run(
             AsyncClient(server.address) as client,
             AsyncClient(server.address, priority=Priority.BATCH) as batch,
         ):
-            await one_by_one(client, 1.0)
+            await sequential(client, 1.0)
             return [
-                await _round(server, client, batch, times, seconds, seed + number)
+                await _round(server, client, batch, load_factor, seconds, seed + number)
                 for number in range(rounds)
             ]
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         figures = runner.run(all_rounds())
     return _figures(figures) | {
-        "times": times,
+        "load_factor": load_factor,
         "seconds": seconds,
         "rounds": rounds,
         "seed": seed,
@@ -204,12 +204,12 @@ def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -
 
     async def all_rounds() -> list[FairRound]:
         async with AsyncClient(server.address) as client:
-            await one_by_one(client, 1.0)
+            await sequential(client, 1.0)
             return [
                 FairRound(
-                    await one_by_one(client, seconds, small_requests()),
+                    await sequential(client, seconds, small_requests()),
                     await small_beside_large(client, large, seconds),
-                    await side_by_side(client, _EQUAL_CALLERS, seconds),
+                    await concurrent(client, _EQUAL_CALLERS, seconds),
                 )
                 for _ in range(rounds)
             ]
@@ -232,9 +232,9 @@ def run_fairness(server: LocalServer, large: int, seconds: float, rounds: int) -
 
 def _share(outcomes: Sequence[Outcomes]) -> dict[str, float]:
     """Return medians over the rounds: share of rejected requests and latency percentiles."""
-    refused = [len(each.refused) / each.offered for each in outcomes if each.offered]
+    rejected = [len(each.rejected) / each.offered for each in outcomes if each.offered]
     return {
-        "refused_share": _median(refused or [0.0]),
+        "rejected_share": _median(rejected or [0.0]),
         "requests": sum(each.offered for each in outcomes),
         **_milliseconds([each.accepted for each in outcomes]),
     }
@@ -244,16 +244,16 @@ async def _round(
     server: LocalServer,
     client: AsyncClient,
     batch: AsyncClient,
-    times: float,
+    load_factor: float,
     seconds: float,
     seed: int,
 ) -> Round:
-    unloaded = await one_by_one(client, seconds)
-    full = await side_by_side(batch, _UNDER_WAY, seconds)
+    unloaded = await sequential(client, seconds)
+    full = await concurrent(batch, _IN_FLIGHT, seconds)
     before = server.metric("process_resident_memory_bytes")
-    per_second = times * len(full.accepted) / full.elapsed_seconds
+    per_second = load_factor * len(full.accepted) / full.elapsed_seconds
     over = await open_loop(client, per_second, seconds, seed)
-    after = await one_by_one(client, seconds)
+    after = await sequential(client, seconds)
     return Round(
         unloaded, full, over, after, before, server.metric("process_resident_memory_bytes")
     )
@@ -268,7 +268,7 @@ def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
         ),
         "accepted_per_second": _rate([each.over for each in rounds]),
         "accepted": _milliseconds([each.over.accepted for each in rounds]),
-        "refused": _milliseconds([each.over.refused for each in rounds]),
+        "rejected": _milliseconds([each.over.rejected for each in rounds]),
         "p99_ratio": _median(
             [
                 percentile(each.over.accepted, 99) / percentile(each.unloaded.accepted, 99)
@@ -277,7 +277,7 @@ def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
         ),
         "afterwards": _milliseconds([each.after.accepted for each in rounds]),
         "first_afterwards_ms": _median([each.after.accepted[0] * 1e3 for each in rounds]),
-        "refused_afterwards": sum(len(each.after.refused) for each in rounds),
+        "rejected_afterwards": sum(len(each.after.rejected) for each in rounds),
         "resident_megabytes": [
             round(each / 1e6) for one in rounds for each in (one.bytes_before, one.bytes_after)
         ],

@@ -185,15 +185,15 @@ def _language(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> 
             problem = f"{name} is not listed in {MANIFEST_FILE}; export the model again"
             raise InvalidBundle(path, "content", problem)
     with refusing(path, f"{TOKENIZER_FILE} cannot be read"):
-        pieces = Tokenizer.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
+        tokenizer = Tokenizer.from_json(contents[TOKENIZER_FILE].decode("utf-8"))
     with refusing(path, f"{WORDS_FILE} cannot be read"):
         known = parse_words(contents[WORDS_FILE].decode("utf-8"), path)
     levels = AdaptiveSoftmaxLayout(network.cutoffs)
-    if pieces.size != network.vocabulary or levels.vocabulary != pieces.size:
-        problem = f"{TOKENIZER_FILE} has {pieces.size} tokens, the network {levels.vocabulary}"
+    if tokenizer.size != network.vocabulary or levels.vocabulary != tokenizer.size:
+        problem = f"{TOKENIZER_FILE} has {tokenizer.size} tokens, the network {levels.vocabulary}"
         raise InvalidBundle(path, "content", problem)
     return Lexicon(
-        pieces,
+        tokenizer,
         levels,
         known.written,
         with_inflections(known.never, manifest.language),

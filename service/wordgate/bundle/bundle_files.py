@@ -24,8 +24,8 @@ WORDS_FILE = "words.tsv"
 EMBEDDING_FILE = "embedding.bin"
 STEP_FILE = "step.onnx"
 _MAX_WORDS_BYTES = 1 << 24
-_TOKENIZER_BYTES_A_PIECE = 256
-_GRAPH_BYTES_A_PIECE = 64
+_TOKENIZER_BYTES_PER_TOKEN = 256
+_GRAPH_BYTES_PER_TOKEN = 64
 _SPARED_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 _COPY_AGAIN = "copy the bundle again"
@@ -111,12 +111,12 @@ def _check_sizes(path: Path, manifest: Manifest) -> None:
     network = manifest.network
     sizes = {name: entry.bytes for name, entry in manifest.files.items()}
     graphs = sum(size for name, size in sizes.items() if _is_of_network(name))
-    per_piece = _GRAPH_BYTES_A_PIECE * network.vocabulary + _SPARED_BYTES
-    most_of_tokenizer = _TOKENIZER_BYTES_A_PIECE * network.vocabulary + _SPARED_BYTES
+    per_token = _GRAPH_BYTES_PER_TOKEN * network.vocabulary + _SPARED_BYTES
+    most_of_tokenizer = _TOKENIZER_BYTES_PER_TOKEN * network.vocabulary + _SPARED_BYTES
     for what, size, most in (
         (WORDS_FILE, sizes.get(WORDS_FILE, 0), _MAX_WORDS_BYTES),
         (TOKENIZER_FILE, sizes.get(TOKENIZER_FILE, 0), most_of_tokenizer),
-        ("all graphs", graphs, 8 * network.parameters + per_piece),
+        ("all graphs", graphs, 8 * network.parameters + per_token),
     ):
         if size > most:
             problem = f"{what}: {size} bytes; a network of this size needs at most {most}"

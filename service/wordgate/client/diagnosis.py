@@ -18,7 +18,7 @@ from wordgate.protocol.status import NoAnswer
 _SECONDS = 1.0
 """Timeout of each connection attempt and of each read."""
 
-_LEAST_PAUSE_SECONDS = 5.0
+_MIN_PAUSE_SECONDS = 5.0
 """Minimum interval between two diagnoses: when a server is down, many requests fail at once."""
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -56,7 +56,7 @@ class Diagnosis:
         through = _proxy(self.address) if self._asks_proxy else None
         if through is not None:
             return through
-        if monotonic() - self._looked_at > _LEAST_PAUSE_SECONDS:
+        if monotonic() - self._looked_at > _MIN_PAUSE_SECONDS:
             try:
                 self._found = self._look()
             except (OSError, ValueError):

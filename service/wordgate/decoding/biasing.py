@@ -104,17 +104,17 @@ def best_biased(
     params: SearchParams,
     biases: WordBiases,
     words: Mapping[str, WordBias],
-    least_rank: float,
+    min_rank: float,
 ) -> ModelTask[RankedWords]:
     """Return the best of `words` by rank, at most `params.count`, with the biases given there.
 
-    Words below `least_rank` are skipped. `params.prefix` and `params.accepts` are ignored, and
+    Words below `min_rank` are skipped. `params.prefix` and `params.accepts` are ignored, and
     `params.min_log_prob` applies to the interpolated model.
     """
     texts = sorted(words)
     each = yield from queries.time_slice.run(queries.tokenizer.encoding_each(texts))
     encoded = [(tokens, word, words[word]) for tokens, word in zip(each, texts, strict=True)]
-    search = _BiasedSearch(queries, params, biases, least_rank)
+    search = _BiasedSearch(queries, params, biases, min_rank)
     if encoded:
         search.open(0.0, encoded, PendingRow(_Node(None, 0, 0.0, start, encoded)))
     return (yield from search.run())
@@ -139,11 +139,11 @@ class _BiasedSearch(BestFirstSearch[_Node]):
         queries: CachedQueries,
         params: SearchParams,
         biases: WordBiases,
-        least_rank: float,
+        min_rank: float,
     ) -> None:
         super().__init__(queries, params, params.ranked_batch_margin)
         self._biases = biases
-        self._least = least_rank
+        self._least = min_rank
 
     def open(
         self, log_prob: float, words: Sequence[_Encoded], item: _Node | PendingRow[_Node]

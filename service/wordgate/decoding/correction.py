@@ -28,7 +28,7 @@ from wordgate.lm.requests import YIELD, ModelTask, Row
 from wordgate.lm.tokenizer import EOS, LEADING_NUMBERS, leading_number
 from wordgate.text import words
 
-LEAST_RANK = -25.0
+MIN_RANK = -25.0
 """Corrections below this rank are never offered."""
 
 _ROUNDING = 1e-3
@@ -41,11 +41,11 @@ _NONE = np.zeros(LEADING_NUMBERS, np.bool_)
 class TypoQuery:
     """The possible corrections, words or prefixes, each with log P(typed | correction).
 
-    Only words that rank above `least_rank` are searched for.
+    Only words that rank above `min_rank` are searched for.
     """
 
     corrections: Mapping[str, float]
-    least_rank: float = LEAST_RANK
+    min_rank: float = MIN_RANK
 
 
 class _Alternatives:
@@ -106,21 +106,21 @@ class _Node(Node):
 
 
 class _CorrectionSearch(BestFirstSearch[_Node]):
-    """Opens only what ranks above `least_rank`."""
+    """Opens only what ranks above `min_rank`."""
 
     def __init__(
         self,
         queries: CachedQueries,
         params: SearchParams,
         alternatives: _Alternatives,
-        least_rank: float,
+        min_rank: float,
         start: HashedState,
     ) -> None:
         super().__init__(queries, params, params.ranked_batch_margin)
         self._alternatives = alternatives
-        self._least = least_rank
+        self._least = min_rank
         typo = alternatives.likeliest(b"")
-        if typo > least_rank:
+        if typo > min_rank:
             self.push(typo, PendingRow(_Node(None, 0, 0.0, start, b"", typo)))
 
     def add_row(self, pending: PendingRow[_Node], row: Row) -> None:
@@ -197,8 +197,8 @@ def corrected_words(
             named[word] = _with_typo(biases, word, typo)
         if queries.time_slice.is_over():
             yield YIELD
-    best = yield from best_biased(queries, start, params, biases, named, query.least_rank)
-    return best.above(query.least_rank).result()
+    best = yield from best_biased(queries, start, params, biases, named, query.min_rank)
+    return best.above(query.min_rank).result()
 
 
 def corrected_beginnings(
@@ -212,7 +212,7 @@ def corrected_beginnings(
     if not query.corrections:
         return SearchResult()
     alternatives = _Alternatives(query.corrections)
-    others, least = without_biased(params, biases), query.least_rank - biases.offset
+    others, least = without_biased(params, biases), query.min_rank - biases.offset
     search = _CorrectionSearch(queries, others, alternatives, least, start)
     plain = (yield from search.run()).added(biases.offset)
     typos = ((word, alternatives.of_word(word.encode("utf-8"))) for word in biases.words)
@@ -221,9 +221,9 @@ def corrected_beginnings(
         for word, typo in typos
         if typo > -math.inf and params.accepts(word)
     }
-    least = plain.least(params.count, query.least_rank)
+    least = plain.least(params.count, query.min_rank)
     best = yield from best_biased(queries, start, params, biases, named, least)
-    return best_of(best.above(query.least_rank), plain, params.count)
+    return best_of(best.above(query.min_rank), plain, params.count)
 
 
 def _with_typo(biases: WordBiases, word: str, typo: float) -> WordBias:

@@ -177,13 +177,13 @@ class GenerationStep:
     """A generated word and the state after it, or None after the last word."""
 
     word: GeneratedWord
-    draft: GenerationState | None
+    state: GenerationState | None
 
 
 def begin(
     language: Lexicon, store: StateStore, query: GenerationQuery, seed: int
 ) -> ModelTask[GenerationState]:
-    """Read the history by the history rule; return the initial draft.
+    """Read the history by the history rule; return the initial state.
 
     Raises `InvalidInput` naming `history` or `prefix` for text that is not Unicode, and for the
     same reasons as `GenerationQuery.prepare`.
@@ -196,31 +196,31 @@ def begin(
     return GenerationState(query, seed, text, state, typed=typed)
 
 
-def next_word(language: Lexicon, draft: GenerationState) -> ModelTask[GenerationStep]:
-    """Sample the next word. Deterministic for a given draft."""
-    state = draft.state
-    if draft.unread:
-        [state] = yield Prefill(state, draft.unread)
-    found = yield from _likeliest(language, state, draft)
-    drawn = draw(found.words, draft.query, uniform(draft.seed, draft.number))
+def next_word(language: Lexicon, state: GenerationState) -> ModelTask[GenerationStep]:
+    """Sample the next word. Deterministic for a given state."""
+    network_state = state.state
+    if state.unread:
+        [network_state] = yield Prefill(network_state, state.unread)
+    found = yield from _likeliest(language, network_state, state)
+    drawn = draw(found.words, state.query, uniform(state.seed, state.number))
     if drawn is None:
         none = GeneratedWord(
             "", "", "", 0.0, found.exact, found.expansions, FinishReason.NO_CANDIDATE
         )
         return GenerationStep(none, None)
-    word = yield from TimeSlice().run(_written(language, draft, drawn, found))
+    word = yield from TimeSlice().run(_written(language, state, drawn, found))
     if word.finish is not None:
         return GenerationStep(word, None)
     return GenerationStep(
         word,
         GenerationState(
-            query=draft.query,
-            seed=draft.seed,
-            text=draft.text + word.text,
-            state=state,
+            query=state.query,
+            seed=state.seed,
+            text=state.text + word.text,
+            state=network_state,
             unread=language.tokenizer.encode_word(drawn.word),
-            number=draft.number + 1,
-            generated=_last((*draft.generated, drawn.word), draft.query.longest_stop - 1),
+            number=state.number + 1,
+            generated=_last((*state.generated, drawn.word), state.query.longest_stop - 1),
         ),
     )
 
@@ -249,26 +249,28 @@ def uniform(seed: int, number: int) -> float:
     return (bits >> (64 - _UNIFORM_BITS)) / (1 << _UNIFORM_BITS)
 
 
-def _likeliest(language: Lexicon, state: State, draft: GenerationState) -> ModelTask[SearchResult]:
+def _likeliest(
+    language: Lexicon, network_state: State, state: GenerationState
+) -> ModelTask[SearchResult]:
     """Return the candidates for the next word, including the end of the text.
 
     The end of the text is not a candidate while the first word has a typed prefix.
     """
-    count = draft.query.top_k if draft.query.temperature else 1
-    never = language.never_after(language.never_phrases.words_before(draft.text))
+    count = state.query.top_k if state.query.temperature else 1
+    never = language.never_after(language.never_phrases.words_before(state.text))
     left_out: set[str] = set()
     params = SearchParams(
         count=count,
-        prefix=normalise(draft.typed).encode("utf-8"),
+        prefix=normalise(state.typed).encode("utf-8"),
         accepts=lambda word: (
             not (word in language.never_suggested or word in never or word in left_out)
         ),
-        max_expansions=draft.query.max_expansions,
+        max_expansions=state.query.max_expansions,
     )
-    found = yield from _without_masks(language, state, draft.text, params, left_out)
-    if draft.typed:
+    found = yield from _without_masks(language, network_state, state.text, params, left_out)
+    if state.typed:
         return found
-    [end] = yield TokenLogProbs([(state, EOS)])
+    [end] = yield TokenLogProbs([(network_state, EOS)])
     merged = sorted([ScoredWord(_END, end), *found.words], key=lambda word: -word.log_prob)
     return SearchResult(merged[:count], found.exact, found.expansions)
 
@@ -299,31 +301,31 @@ def _weights(likeliest: Sequence[ScoredWord], temperature: float) -> list[float]
     return [math.exp((found.log_prob - best) / temperature) for found in likeliest]
 
 
-def _finish(draft: GenerationState, drawn: ScoredWord) -> FinishReason | None:
+def _finish(state: GenerationState, drawn: ScoredWord) -> FinishReason | None:
     if drawn.word == _END:
         return FinishReason.END_OF_TEXT
-    generated = (*draft.generated, drawn.word)
-    if any(generated[-length:] in draft.query.stops for length in range(1, len(generated) + 1)):
+    generated = (*state.generated, drawn.word)
+    if any(generated[-length:] in state.query.stops for length in range(1, len(generated) + 1)):
         return FinishReason.STOP_WORD
-    return FinishReason.MAX_WORDS if draft.number + 1 == draft.query.max_words else None
+    return FinishReason.MAX_WORDS if state.number + 1 == state.query.max_words else None
 
 
 def _written(
-    language: Lexicon, draft: GenerationState, drawn: ScoredWord, found: SearchResult
+    language: Lexicon, state: GenerationState, drawn: ScoredWord, found: SearchResult
 ) -> Steps[GeneratedWord]:
-    """Return the sampled word as written after the draft: spaced and truecased."""
+    """Return the sampled word as written after the text so far: spaced and truecased."""
     written = space = ""
     if drawn.word != _END:
-        space = "" if draft.typed else (yield from spacing(draft.text, drawn.word))
-        written = _form(language, draft.text + space, drawn.word)
+        space = "" if state.typed else (yield from spacing(state.text, drawn.word))
+        written = _form(language, state.text + space, drawn.word)
     return GeneratedWord(
         word=written,
         text=space + written,
-        prefix=draft.typed,
+        prefix=state.typed,
         log_prob=drawn.log_prob,
         exact=found.exact,
         expansions=found.expansions,
-        finish=_finish(draft, drawn),
+        finish=_finish(state, drawn),
     )
 
 

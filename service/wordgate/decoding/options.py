@@ -20,11 +20,11 @@ MAX_SUGGESTIONS = 100
 MAX_EXPANSIONS = 5_000
 MAX_WORDS = 10
 DEFAULT_MIN_PHRASE_PROBABILITY = 0.2
-LEAST_PHRASE_PROBABILITY = 0.01
+MIN_PHRASE_PROBABILITY = 0.01
 DEFAULT_SHARPNESS = 0.3
 MAX_SHARPNESS = 10.0
 MAX_CACHE_WEIGHT = 0.9
-LEAST_PROBABILITY = 1e-12
+MIN_PROBABILITY = 1e-12
 """Minimum probability of a suggested word, unless the request lists the word."""
 
 MAX_LISTED_WORDS = 1000
@@ -97,7 +97,7 @@ class Options:
     with the typed prefix. `continuous_cache`: raise the probability of words of the text;
     probabilities are then those of the interpolated model. `max_expansions`: maximum number of
     output rows per search. If the model's training vocabulary is known, only its words with a
-    probability of at least `LEAST_PROBABILITY`, boosted words and cached words are suggested,
+    probability of at least `MIN_PROBABILITY`, boosted words and cached words are suggested,
     unless `allow_unseen_words` is set.
 
     Raises `InvalidInput`, naming the field, for a value outside its limits; `prepare` checks the
@@ -127,7 +127,7 @@ class Options:
         check_range("max_phrase_words", self.max_phrase_words, 1, MAX_WORDS)
         check_range("min_probability", self.min_probability, 0.0, 1.0)
         check_range(
-            "min_phrase_probability", self.min_phrase_probability, LEAST_PHRASE_PROBABILITY, 1.0
+            "min_phrase_probability", self.min_phrase_probability, MIN_PHRASE_PROBABILITY, 1.0
         )
         require_list(self.blocked_words, "blocked_words")
         require_each(self.boosted_words, "boosted_words", BoostedWord)
@@ -172,7 +172,7 @@ class Options:
     @property
     def floor(self) -> float:
         """Minimum log-probability of words that are not listed."""
-        return -math.inf if self.allow_unseen_words else math.log(LEAST_PROBABILITY)
+        return -math.inf if self.allow_unseen_words else math.log(MIN_PROBABILITY)
 
     @cached_property
     def blocked(self) -> frozenset[str]:
@@ -254,7 +254,7 @@ class Options:
         within = self.boosted_phrases.within(found)
         return sum((self.boosted[phrase].bonus for _, phrase in within), 0.0)
 
-    def own_forms_within(self, found: Sequence[str]) -> dict[int, str]:
+    def preferred_casing_within(self, found: Sequence[str]) -> dict[int, str]:
         """Return the casing of words that are part of a boosted phrase, by index."""
         if not self.boosted_words:
             return {}

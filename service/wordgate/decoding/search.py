@@ -191,7 +191,7 @@ class BestFirstSearch(Generic[N]):
     """A search for the best words by rank. Subclasses open the successors of expanded nodes.
 
     A batch has nodes that rank at most `margin` below the best one and above the `passed_words`-th
-    finished word. Items below `least_rank` are not expanded. `entries` limits the entries of lazy
+    finished word. Items below `min_rank` are not expanded. `entries` limits the entries of lazy
     rows, `last_entries` those after the last row.
     """
 
@@ -201,7 +201,7 @@ class BestFirstSearch(Generic[N]):
         params: SearchParams,
         margin: float,
         passed_words: int = 1,
-        least_rank: float = -math.inf,
+        min_rank: float = -math.inf,
         entries: float = math.inf,
         last_entries: int = 0,
     ) -> None:
@@ -209,7 +209,7 @@ class BestFirstSearch(Generic[N]):
         self.params = params
         self._margin = margin
         self._passed_words = passed_words
-        self._least_rank = least_rank
+        self._least_rank = min_rank
         self._entries = entries
         self._last_entries = last_entries
         self.heap: list[_Entry] = []

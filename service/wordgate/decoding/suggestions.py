@@ -8,7 +8,7 @@ from operator import itemgetter
 from wordgate.decoding import continuous_cache
 from wordgate.decoding.biasing import WordBias, WordBiases, best_words
 from wordgate.decoding.correction import (
-    LEAST_RANK,
+    MIN_RANK,
     TypoQuery,
     corrected_beginnings,
     corrected_words,
@@ -34,7 +34,7 @@ from wordgate.text.typo_model import (
     two_typo_corrections_of,
 )
 
-_LEAST_LETTERS = 3
+_MIN_LETTERS = 3
 """Shorter prefixes are not corrected."""
 
 _DOUBT = 2.0
@@ -77,7 +77,7 @@ class Suggester:
         yield from self._read()
         passed: dict[str, str] = {}
         if options.hide_rejected:
-            passed = yield from self._passed_over(typed)
+            passed = yield from self._rejected(typed)
         found = yield from self._best(typed, passed)
         writer = self._writer(typed)
         marks = set(filter(words.is_punctuation, found)) if options.allow_punctuation else ()
@@ -89,7 +89,7 @@ class Suggester:
         ]
         if options.max_phrase_words > 1:
             for phrase in (yield from self._phrases(found)):
-                text = writer.phrase(phrase.words, options.own_forms_within(phrase.words))
+                text = writer.phrase(phrase.words, options.preferred_casing_within(phrase.words))
                 suggestions.append(Suggestion(text, phrase.log_prob, Kind.PHRASE))
                 if self._queries.time_slice.is_over():
                     yield YIELD
@@ -105,7 +105,7 @@ class Suggester:
         rank = yield from self._rank(normal)
         if self._is_doubtful(normal):
             rank -= _DOUBT
-        query = TypoQuery((yield from self._meant(normal)), max(rank, LEAST_RANK))
+        query = TypoQuery((yield from self._meant(normal)), max(rank, MIN_RANK))
         params = self._params(
             self._options.max_suggestions, lambda word: word != normal and self._accepts(word)
         )
@@ -184,7 +184,7 @@ class Suggester:
         """
         normal, options = normalise(typed), self._options
         may_be_meant = apostrophe_corrections_of(normal)
-        if options.max_corrections and len(normal) >= _LEAST_LETTERS:
+        if options.max_corrections and len(normal) >= _MIN_LETTERS:
             may_be_meant = corrections_of(normal, is_finished=False)
         elif not options.max_corrections and options.letter_case is LetterCase.AS_TYPED:
             return []
@@ -193,7 +193,7 @@ class Suggester:
             return []
         yield YIELD  # the next model request may be far off
         best = yield from self._best_rank(normal)
-        query = TypoQuery(may_be_meant, max(best, LEAST_RANK))
+        query = TypoQuery(may_be_meant, max(best, MIN_RANK))
         params = self._params(
             max(1, options.max_corrections),
             lambda word: not word.startswith(normal) and self._accepts(word),
@@ -238,7 +238,7 @@ class Suggester:
         preferred_casing = self._listed.preferred_casing
         return Writer(self._language, self._history, typed, options.letter_case, preferred_casing)
 
-    def _passed_over(self, typed: str) -> ModelTask[dict[str, str]]:
+    def _rejected(self, typed: str) -> ModelTask[dict[str, str]]:
         """Return the rejected suggestions, those for shorter prefixes, with their written forms.
 
         The searches for all prefixes share one budget of `max_expansions` rows. Longer prefixes are

@@ -46,7 +46,7 @@ class Writer:
         self._typed = typed
         self._begun = normalise(typed)
         self._letter_case = letter_case
-        self._own_forms = preferred_casing
+        self._preferred_casing = preferred_casing
 
     def write(self, word: str) -> str:
         """Return the written form of a word, in agreement with the typed prefix.
@@ -66,7 +66,7 @@ class Writer:
         if is_in_address:
             form = word if self._typed else casing_in_address(self._recent, word)
         else:
-            own = own or self._own_forms.get(word)
+            own = own or self._preferred_casing.get(word)
             if own is None and word in self._folded:
                 own = self._last_form(word)
             if own is None and self._may_mark:
@@ -107,7 +107,7 @@ class Writer:
         return marked if marked != word else None
 
     def _form(self, word: str) -> str:
-        own = self._own_forms.get(word) or self._last_form(word)
+        own = self._preferred_casing.get(word) or self._last_form(word)
         return self._language.write(word, begins_sentence=False, form=own)
 
     def _last_form(self, word: str) -> str | None:
@@ -155,7 +155,7 @@ class Writer:
 
     def _is_acronym(self, word: str) -> bool:
         """Return whether a word is usually written in capitals."""
-        own = self._own_forms.get(word)
+        own = self._preferred_casing.get(word)
         return _is_shouted(self._language.write(word, begins_sentence=False, form=own))
 
 

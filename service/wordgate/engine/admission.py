@@ -17,9 +17,9 @@ THROUGHPUT_DECAY_SECONDS = 1.0
 BURST_WINDOW_SECONDS = 1.0
 """Without a rejection for this long, a short burst may queue for twice the limit."""
 
-_LEAST_RETRY_SECONDS = 0.1
+_MIN_RETRY_SECONDS = 0.1
 
-_MOST_PROGRESS = 0.9
+_MAX_PROGRESS = 0.9
 """Limit on the fraction of a job that counts as done before the job ends."""
 
 _KEPT_RATIO = 0.9
@@ -32,9 +32,9 @@ class AdmittedWork:
     `rows` counts its completed rows; `done_size` is the part of `size` that counts as done.
     """
 
-    def __init__(self, admission: "AdmissionController", size: float, rows_at_once: int) -> None:
+    def __init__(self, admission: "AdmissionController", size: float, parallel_rows: int) -> None:
         self.size = size
-        self.rows_at_once = rows_at_once
+        self.parallel_rows = parallel_rows
         self.rows = 0
         self.done_size = 0.0
         self._admission = admission
@@ -47,9 +47,9 @@ class AdmittedWork:
         """Announce that the job needs `rows` more rows. Raises `Overloaded`."""
         self._admission.expect(self, rows)
 
-    def leave(self, *, is_done: bool) -> None:
+    def release(self, *, is_done: bool) -> None:
         """Remove the job. `is_done` is false if it was dropped or failed."""
-        self._admission.leave(self, is_done=is_done)
+        self._admission.release(self, is_done=is_done)
 
 
 class AdmissionController:
@@ -80,7 +80,7 @@ class AdmissionController:
           size of past jobs, at most `most_rows`, until it announces more (`expect`). Jobs larger
           than a quantum are expected to let others pass.
         """
-        self._max_wait_seconds = max_queue_delay_seconds
+        self._max_queue_delay_seconds = max_queue_delay_seconds
         self._most_seconds = 3 * max(max_queue_delay_seconds, THROUGHPUT_DECAY_SECONDS)
         self._spared = min_concurrency
         self._spared_in_calm = min_concurrency if spared_in_calm is None else spared_in_calm
@@ -108,7 +108,7 @@ class AdmissionController:
         with self._lock:
             return self._wait(self._size, self._clock())
 
-    def enter(self, size: float, rows: int = 1) -> AdmittedWork:
+    def acquire(self, size: float, rows: int = 1) -> AdmittedWork:
         """Admit a job of this size that requests about `rows` rows per inference.
 
         All jobs use the same unit of size. Raises `Overloaded`.
@@ -138,7 +138,7 @@ class AdmissionController:
                 return
             if size > self._turn_size:
                 others = self._size - (work.size - work.done_size)
-                self._check(others, self._jobs - 1, self._rows - work.rows_at_once, self._clock())
+                self._check(others, self._jobs - 1, self._rows - work.parallel_rows, self._clock())
             self._size += size - work.size
             self._turns += min(size, self._turn_size) - min(work.size, self._turn_size)
             work.size = size
@@ -148,15 +148,15 @@ class AdmissionController:
         with self._lock:
             work.rows += rows
             row_size = self._ended_size / self._ended_rows
-            done = min(rows * row_size, _MOST_PROGRESS * work.size - work.done_size)
+            done = min(rows * row_size, _MAX_PROGRESS * work.size - work.done_size)
             self._count(rows if self._most_rows is not None else done, self._clock())
             self._remove(work, done)
 
-    def leave(self, work: AdmittedWork, *, is_done: bool) -> None:
+    def release(self, work: AdmittedWork, *, is_done: bool) -> None:
         """Remove a job. The rest of a dropped job does not count towards throughput."""
         with self._lock:
             self._jobs -= 1
-            self._rows -= work.rows_at_once
+            self._rows -= work.parallel_rows
             left = work.size - work.done_size
             self._remove(work, left)
             if is_done:
@@ -190,13 +190,13 @@ class AdmissionController:
         if self._is_spared(jobs, rows, now) or wait <= self._allowed(now):
             return
         self._refused_at = now
-        retry_seconds = min(max(_LEAST_RETRY_SECONDS, wait), self._most_seconds)
+        retry_seconds = min(max(_MIN_RETRY_SECONDS, wait), self._most_seconds)
         problem = f"overloaded: {jobs} requests queued ahead; retry after {retry_seconds:.1f} s"
         raise Overloaded(problem, retry_seconds, OverloadReason.WAIT)
 
     def _allowed(self, now: float) -> float:
         """Return the present limit of the queueing delay in seconds."""
-        return (2 if self._is_calm(now) else 1) * self._max_wait_seconds
+        return (2 if self._is_calm(now) else 1) * self._max_queue_delay_seconds
 
     def _is_calm(self, now: float) -> bool:
         return now - self._refused_at > BURST_WINDOW_SECONDS

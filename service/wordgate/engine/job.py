@@ -50,7 +50,7 @@ class Job:
     - `admitted`: bypass overload protection, for jobs of an accepted session.
     - `size`: amount of work relative to other jobs of this priority, in any unit; 0 bypasses
       admission control.
-    - `rows_at_once`: approximate rows per request.
+    - `parallel_rows`: approximate rows per request.
 
     The other fields belong to the scheduler: `level` is the queue level, `slice_rows` counts the
     rows completed in this time slice, `done_rows` all rows; `part` is the part of the request that
@@ -65,7 +65,7 @@ class Job:
     cancelled: Callable[[], bool] = lambda: False
     admitted: bool = False
     size: float = 0.0
-    rows_at_once: int = 1
+    parallel_rows: int = 1
     observer: JobObserver | None = None
     submitted_at: float = field(default_factory=monotonic)
     admitted_work: AdmittedWork | None = None

@@ -65,9 +65,9 @@ class ServedModel:
         seed = secrets.randbits(_DRAWN_SEED_BITS) if query.seed is None else query.seed
         return begin(self.bundle.language, self.cache, query, seed)
 
-    def next_word(self, draft: GenerationState) -> ModelTask[GenerationStep]:
+    def next_word(self, state: GenerationState) -> ModelTask[GenerationStep]:
         """Generate the next word of a text (`decoding.generation.next_word`)."""
-        return next_word(self.bundle.language, draft)
+        return next_word(self.bundle.language, state)
 
     def log_prob_of(self, history: str, word: str) -> ModelTask[float]:
         """Return the log-probability of one word in normal form after a history."""

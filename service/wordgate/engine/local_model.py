@@ -93,12 +93,12 @@ class LocalModel:
 
     def _words(self, query: GenerationQuery) -> Generator[GenerationResult, None, None]:
         served = self.served
-        draft: GenerationState | None = self._result(served.begin_text(query))
-        while draft is not None:
-            seed = draft.seed
-            written = self._result(served.next_word(draft))
+        state: GenerationState | None = self._result(served.begin_text(query))
+        while state is not None:
+            seed = state.seed
+            written = self._result(served.next_word(state))
             yield GenerationResult(written.word, seed, served.name)
-            draft = written.draft
+            state = written.state
 
     def close(self) -> None:
         """Finish requests in progress, then stop."""

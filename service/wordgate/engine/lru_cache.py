@@ -32,7 +32,7 @@ class LRUCache(Generic[K, V]):
         """Return all values, least recently used first."""
         return (value for value, _ in self._entries.values())
 
-    def keep(self, key: K, value: V, nbytes: int) -> None:
+    def put(self, key: K, value: V, nbytes: int) -> None:
         """Store a value of `nbytes` bytes; evict the least recently used entries if needed."""
         before = self._entries.pop(key, None)
         if before is not None:

@@ -33,7 +33,7 @@ class StateBatch:
 class NetworkState:
     """The LSTM state after reading some tokens: a row of a `StateBatch`.
 
-    A state keeps its whole batch in memory. Use `alone` for states that are kept for long.
+    A state keeps its whole batch in memory. Use `detach` for states that are kept for long.
     """
 
     __slots__ = ("block", "row")
@@ -60,7 +60,7 @@ class NetworkState:
         block = self.block
         return (block.hidden.nbytes + block.cells.nbytes) // len(block.hidden)
 
-    def alone(self) -> "NetworkState":
+    def detach(self) -> "NetworkState":
         """Return the same state in a batch of its own."""
         if len(self.block.hidden) == 1:
             return self

@@ -87,7 +87,7 @@ class Scheduler:
         """
         admission = self._admissions.get(job.priority)
         if admission is not None and job.size and not job.admitted:
-            job.admitted_work = admission.enter(job.size, job.rows_at_once)
+            job.admitted_work = admission.acquire(job.size, job.parallel_rows)
             job.done = partial(_leave, job, job.done)
         self._inbox.append(job)
 
@@ -226,5 +226,5 @@ def _leave(
     """Remove a job from admission control, then call its original callback."""
     job.done = done  # avoid a reference cycle that keeps the job's states in memory
     if job.admitted_work is not None:
-        job.admitted_work.leave(is_done=error is None)
+        job.admitted_work.release(is_done=error is None)
     done(result, error)

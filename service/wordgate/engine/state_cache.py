@@ -65,7 +65,7 @@ class StateCache:
         """Return the cached states, least recently used first."""
         return self._states.values()
 
-    def longest(self, keys: Sequence[bytes]) -> tuple[NetworkState, int]:
+    def longest_prefix(self, keys: Sequence[bytes]) -> tuple[NetworkState, int]:
         """Return the state of the longest cached prefix of `keys`, and the length of that prefix.
 
         Counts one hit per token of the prefix and one miss per token after it.
@@ -83,26 +83,26 @@ class StateCache:
         """Return the state of a key, or None."""
         return self._states.get(key)
 
-    def keep(self, key: bytes, state: NetworkState) -> NetworkState:
+    def put(self, key: bytes, state: NetworkState) -> NetworkState:
         """Store a copy of a state and return it; evict the least recently used states if needed."""
-        alone = state.alone()
-        self._states.keep(key, alone, alone.nbytes)
-        return alone
+        detached = state.detach()
+        self._states.put(key, detached, detached.nbytes)
+        return detached
 
     def row(self, key: bytes, level: int) -> Row | None:
         """Return the row of an output level after the tokens of a key, or None."""
         return self._rows.get((key, level))
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
+    def put_row(self, key: bytes, level: int, row: Row) -> Row:
         """Store a copy of a row and return it; evict the least recently used rows if needed."""
-        alone = row.copy()
-        self._rows.keep((key, level), alone, alone.nbytes)
-        return alone
+        detached = row.copy()
+        self._rows.put((key, level), detached, detached.nbytes)
+        return detached
 
     def get_key(self, digest: bytes) -> bytes | None:
         """Return the key of a text's context by the digest of the text, or None."""
         return self._texts.get((self.seed, digest))
 
-    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+    def put_key_of_text(self, digest: bytes, key: bytes) -> None:
         """Store the key of a text's context under the digest of the text."""
-        self._texts.keep((self.seed, digest), key, len(digest) + len(key))
+        self._texts.put((self.seed, digest), key, len(digest) + len(key))

@@ -22,7 +22,7 @@ PAIRS_PER_REQUEST = 256
 """Pairs scored as one prefix tree."""
 
 _CHARACTERS_PER_REQUEST = 100_000
-_UNDER_WAY = 4
+_IN_FLIGHT = 4
 _CANDIDATE = re.compile(r"candidates\[(\d+)\]")
 
 Labels = Callable[[Mapping[str, Any]], dict[str, str]]
@@ -108,7 +108,7 @@ def _compared(model: LanguageModel, pairs: Sequence[Pair]) -> Iterator[tuple[Pai
     def submit(batch: Sequence[Pair]) -> "Future[ScoreResult]":
         return model.submit_score("", [text for pair in batch for text in (pair.good, pair.bad)])
 
-    with closing(in_turn(_batches(pairs), submit, _UNDER_WAY)) as asked:
+    with closing(in_turn(_batches(pairs), submit, _IN_FLIGHT)) as asked:
         for batch, answer in asked:
             scored = _result(batch, answer).candidates
             for pair, good, bad in zip(batch, scored[::2], scored[1::2], strict=True):

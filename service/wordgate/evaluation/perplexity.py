@@ -28,7 +28,7 @@ _STRETCH_BYTES = MAX_CANDIDATE_TOKENS
 
 _WORDS_BEFORE = ANCHOR_WORDS
 _OPTIONS = Options(max_suggestions=TOP)
-_MOST_SURPRISE = 700.0
+_MAX_SURPRISAL = 700.0
 """Nats per word beyond which exp overflows a float."""
 
 
@@ -154,9 +154,9 @@ def surprisals(
     return list(_surprisals(model, _texts(lines, keep_punctuation, path), path))
 
 
-def perplexity_of(surprise: float, count: int) -> float:
+def perplexity_of(surprisal: float, count: int) -> float:
     """Return the perplexity for `count` units with a total surprisal in nats; nan for 0 units."""
-    return math.exp(min(surprise / count, _MOST_SURPRISE)) if count else math.nan
+    return math.exp(min(surprisal / count, _MAX_SURPRISAL)) if count else math.nan
 
 
 def _text(line: str, keep_punctuation: bool) -> str:

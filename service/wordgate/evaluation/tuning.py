@@ -16,7 +16,7 @@ from wordgate.evaluation.bootstrap import FEWEST
 from wordgate.evaluation.error_rate import Counting, Normalise, written_otherwise
 from wordgate.evaluation.weight_search import Array, NBestLists
 from wordgate.offline.alternations import Reference
-from wordgate.offline.reading_report import LEAST, counting
+from wordgate.offline.reading_report import MIN_SCORE, counting
 from wordgate.offline.utterances import Utterance, ranked
 from wordgate.scoring.rescoring import Transcript
 from wordgate.scoring.score_weights import ACOUSTIC, ScoreWeights
@@ -232,7 +232,7 @@ class _Gathered:
 
 
 def _is_possible(transcript: Transcript, scores: Iterable[str]) -> bool:
-    return all(transcript.scores[name] > LEAST / 2 for name in scores)
+    return all(transcript.scores[name] > MIN_SCORE / 2 for name in scores)
 
 
 def tune(development: DevSet) -> TuningResult:

@@ -18,7 +18,7 @@ from wordgate.evaluation.keystroke_savings import read_messages, word_spans
 from wordgate.offline.pipelining import in_order
 from wordgate.text.typo_model import typos_of
 
-_LEAST_LETTERS = 3
+_MIN_LETTERS = 3
 
 
 @dataclass
@@ -62,7 +62,7 @@ def _typos(messages: list[str], chance: random.Random) -> Iterator[_Typo]:
     for message in messages:
         for start, end in word_spans(message):
             word = message[start:end]
-            if len(word) < _LEAST_LETTERS or not word.replace("'", "").isalpha():
+            if len(word) < _MIN_LETTERS or not word.replace("'", "").isalpha():
                 continue
             weights = typos_of(word.lower())
             [typed] = chance.choices(list(weights), list(weights.values()))

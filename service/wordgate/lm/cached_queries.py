@@ -67,7 +67,7 @@ class CachedQueries:
             answers = yield Step([(steps[index][0].state, steps[index][1]) for index in missing])
             self.time_slice.restart()
             for index, state in zip(missing, answers, strict=True):
-                states[index] = self._store.keep(keys[index], state)
+                states[index] = self._store.put(keys[index], state)
         return [HashedState(key, state) for key, state in zip(keys, states, strict=True)]
 
     def output_rows(self, wanted: Sequence[tuple[HashedState, int]]) -> ModelTask[list[Row]]:
@@ -87,7 +87,7 @@ class CachedQueries:
             self.time_slice.restart()
             for index, row in zip(missing, answers, strict=True):
                 context, level = wanted[index]
-                rows[index] = store.keep_row(context.key, level, row)
+                rows[index] = store.put_row(context.key, level, row)
         return rows
 
     def answered(self, pending: Sequence[R]) -> ModelTask[list[tuple[R, Row]]]:

@@ -29,10 +29,10 @@ from wordgate.text.cooperative_steps import Steps
 from wordgate.text.normalization import normalising, require_unicode, split_lines
 
 ANCHOR_WORDS = 128
-ANCHOR_PIECES = 512
+ANCHOR_TOKENS = 512
 """The maximum length of a word in tokens: 128 code points of four bytes, one token per byte."""
 
-MAX_CONTEXT_PIECES = 2 * ANCHOR_PIECES - 1
+MAX_CONTEXT_TOKENS = 2 * ANCHOR_TOKENS - 1
 _KEPT_LAST = 8
 _KEPT_EVERY = 32
 
@@ -45,50 +45,50 @@ def latest_start(word_count: int) -> int:
     return max(0, word_count // ANCHOR_WORDS - 1) * ANCHOR_WORDS
 
 
-def anchors(piece_counts: Sequence[int]) -> list[int]:
+def anchors(token_counts: Sequence[int]) -> list[int]:
     """Return the indices of the anchors among words; the first word's index is a multiple of 128.
 
-    `piece_counts` is the number of tokens per word.
+    `token_counts` is the number of tokens per word.
     """
     found = []
-    pieces = 0
-    for place, count in enumerate(piece_counts):
-        if place % ANCHOR_WORDS == 0 or pieces + count > ANCHOR_PIECES:
+    tokens = 0
+    for place, count in enumerate(token_counts):
+        if place % ANCHOR_WORDS == 0 or tokens + count > ANCHOR_TOKENS:
             found.append(place)
-            pieces = 0
-        pieces += count
+            tokens = 0
+        tokens += count
     return found
 
 
-def context_start(piece_counts: Sequence[int]) -> int:
+def context_start(token_counts: Sequence[int]) -> int:
     """Return the index of the first word of the context.
 
-    `piece_counts` is the number of tokens per word, from a multiple of 128 at or before
+    `token_counts` is the number of tokens per word, from a multiple of 128 at or before
     `latest_start` to the end of the history.
     """
-    passed = _passed(piece_counts, ANCHOR_WORDS, ANCHOR_PIECES)
+    passed = _passed(token_counts, ANCHOR_WORDS, ANCHOR_TOKENS)
     return passed[-1] if passed else 0
 
 
-def _passed(piece_counts: Sequence[int], words_back: int, pieces_back: int) -> list[int]:
-    """Return the anchors at least `words_back` words or `pieces_back` tokens before the end."""
-    read = [0, *accumulate(piece_counts)]
+def _passed(token_counts: Sequence[int], words_back: int, tokens_back: int) -> list[int]:
+    """Return the anchors at least `words_back` words or `tokens_back` tokens before the end."""
+    read = [0, *accumulate(token_counts)]
     return [
         place
-        for place in anchors(piece_counts)
-        if len(piece_counts) - place >= words_back or read[-1] - read[place] >= pieces_back
+        for place in anchors(token_counts)
+        if len(token_counts) - place >= words_back or read[-1] - read[place] >= tokens_back
     ]
 
 
-def read(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[State]:
+def read(tokenizer: Tokenizer, history: str, store: StateStore) -> ModelTask[State]:
     """Normalise, tokenize and read a history; return the state after it.
 
     States in the store are not computed again. Raises `InvalidInput` naming `history`.
     """
-    return (yield from read_context(pieces, history, store)).state
+    return (yield from read_context(tokenizer, history, store)).state
 
 
-def read_context(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[HashedState]:
+def read_context(tokenizer: Tokenizer, history: str, store: StateStore) -> ModelTask[HashedState]:
     """Read a history and return its state and key. A cached history is not tokenized again."""
     require_unicode(history, "history")
     digest = blake2b(history.encode("utf-8"), digest_size=16).digest()
@@ -96,25 +96,25 @@ def read_context(pieces: Tokenizer, history: str, store: StateStore) -> ModelTas
     state = store.state(key) if key is not None else None
     if key is None or state is None:
         time_slice = TimeSlice()
-        cut = yield from time_slice.run(_context(pieces, history))
-        context = yield from read_words_context(cut.pieces, store)
-        store.keep_key_of_text(digest, context.key)
+        cut = yield from time_slice.run(_context(tokenizer, history))
+        context = yield from read_words_context(cut.tokens, store)
+        store.put_key_of_text(digest, context.key)
         return context
     return HashedState(key, state)
 
 
-def read_ahead(pieces: Tokenizer, history: str, store: StateStore) -> ModelTask[None]:
+def read_ahead(tokenizer: Tokenizer, history: str, store: StateStore) -> ModelTask[None]:
     """Prefetch: read the history from the next anchors on, and store the states.
 
     When the context later moves to such an anchor, only the last words remain to be read. Does
     nothing if the end of the history is far from the next move.
     """
-    cut = yield from TimeSlice().run(_last_words(pieces, history))
-    counts = [len(word) for word in cut.pieces]
+    cut = yield from TimeSlice().run(_last_words(tokenizer, history))
+    counts = [len(word) for word in cut.tokens]
     now = context_start(counts)
-    for start in _passed(counts, ANCHOR_WORDS // 2, ANCHOR_PIECES // 2):
+    for start in _passed(counts, ANCHOR_WORDS // 2, ANCHOR_TOKENS // 2):
         if start > now:
-            yield from read_words(cut.pieces[start:], store)
+            yield from read_words(cut.tokens[start:], store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class _Cut:
     """Words in normal form and the tokens of each."""
 
     words: list[str]
-    pieces: list[tuple[int, ...]]
+    tokens: list[tuple[int, ...]]
 
 
 def _all_words(history: str) -> Steps[list[str]]:
@@ -142,18 +142,18 @@ def _all_words(history: str) -> Steps[list[str]]:
     return found
 
 
-def _last_words(pieces: Tokenizer, history: str) -> Steps[_Cut]:
+def _last_words(tokenizer: Tokenizer, history: str) -> Steps[_Cut]:
     """Return the last 128 to 255 words of a history, or all if fewer, with their tokens."""
     found = yield from _all_words(history)
     last = found[latest_start(len(found)) :]
-    return _Cut(last, (yield from pieces.encoding_each(last)))
+    return _Cut(last, (yield from tokenizer.encoding_each(last)))
 
 
-def _context(pieces: Tokenizer, history: str) -> Steps[_Cut]:
+def _context(tokenizer: Tokenizer, history: str) -> Steps[_Cut]:
     """Return the words of the context according to the history rule."""
-    cut = yield from _last_words(pieces, history)
-    start = context_start([len(word) for word in cut.pieces])
-    return _Cut(cut.words[start:], cut.pieces[start:])
+    cut = yield from _last_words(tokenizer, history)
+    start = context_start([len(word) for word in cut.tokens])
+    return _Cut(cut.words[start:], cut.tokens[start:])
 
 
 def read_words(context: Sequence[Sequence[int]], store: StateStore) -> ModelTask[State]:
@@ -169,26 +169,26 @@ def read_words_context(
         context = context[1:]
     sequence = [EOS, *chain.from_iterable(context)]
     keys = chain_hashes(store.seed, sequence)
-    state, done = store.longest(keys)
+    state, done = store.longest_prefix(keys)
     if done < len(sequence):
         kept = {index - done: keys[index] for index in _kept_indices(context) if index >= done}
-        [state] = yield Prefill(state, sequence[done:], kept, store.keep)
+        [state] = yield Prefill(state, sequence[done:], kept, store.put)
     return HashedState(keys[-1], state)
 
 
 def read_each(
-    pieces: Tokenizer, history: str, store: StateStore
+    tokenizer: Tokenizer, history: str, store: StateStore
 ) -> ModelTask[tuple[list[HashedState], list[str]]]:
     """Return the contexts before each word of the context window and after the last, and the words.
 
     Ends of lines are read, but are not among the words.
     """
-    cut = yield from TimeSlice().run(_context(pieces, history))
+    cut = yield from TimeSlice().run(_context(tokenizer, history))
     context = yield from read_words_context([], store)
     contexts = [context]
     found: list[str] = []
     first = int(cut.words[:1] == [words.LINE_END])
-    after_each = yield from _read_each(cut.pieces[first:], context, store)
+    after_each = yield from _read_each(cut.tokens[first:], context, store)
     for word, after in zip(cut.words[first:], after_each, strict=True):
         if word == words.LINE_END:
             contexts[-1] = after
@@ -210,8 +210,8 @@ def _read_each(
             break
         read.append(HashedState(key, state))
 
-    def keep(key: bytes, state: State) -> State:
-        kept = store.keep(key, state)
+    def put(key: bytes, state: State) -> State:
+        kept = store.put(key, state)
         read.append(HashedState(key, kept))
         return kept
 
@@ -220,7 +220,7 @@ def _read_each(
         ends = accumulate(map(len, missing))
         at_end = {end - 1: key for end, key in zip(ends, keys[len(read) :], strict=True)}
         start = read[-1] if read else before
-        yield Prefill(start.state, list(chain.from_iterable(missing)), at_end, keep)
+        yield Prefill(start.state, list(chain.from_iterable(missing)), at_end, put)
     return read
 
 

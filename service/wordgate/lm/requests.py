@@ -99,23 +99,23 @@ class Prefill:
     """Read tokens one after another, after a state. Result: one row, the state after the last.
 
     The driver of the task reads the tokens in steps, without resuming the task in between. `keys`
-    maps indices of tokens to keys: the state after such a token is passed to `keep` with its key,
-    and reading continues from the state that `keep` returns. `tokens` must not be empty.
+    maps indices of tokens to keys: the state after such a token is passed to `put` with its key,
+    and reading continues from the state that `put` returns. `tokens` must not be empty.
     """
 
-    __slots__ = ("_index", "_keep", "_keys", "_tokens", "state")
+    __slots__ = ("_index", "_keys", "_put", "_tokens", "state")
 
     def __init__(
         self,
         state: State,
         tokens: Sequence[int],
         keys: Mapping[int, bytes] | None = None,
-        keep: Callable[[bytes, State], State] = lambda key, state: state,
+        put: Callable[[bytes, State], State] = lambda key, state: state,
     ) -> None:
         self.state = state
         self._tokens = tokens
         self._keys = keys or {}
-        self._keep = keep
+        self._put = put
         self._index = 0
 
     def __len__(self) -> int:
@@ -128,7 +128,7 @@ class Prefill:
     def advance(self, state: State) -> Step | None:
         """Take the state after the next token; return the request for the one after it, if any."""
         key = self._keys.get(self._index)
-        self.state = state if key is None else self._keep(key, state)
+        self.state = state if key is None else self._put(key, state)
         self._index += 1
         if self._index == len(self._tokens):
             return None

@@ -17,14 +17,14 @@ class StateStore(Protocol):
     seed: bytes
     """Identifies the model and its version. States of different seeds have different keys."""
 
-    def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
+    def longest_prefix(self, keys: Sequence[bytes]) -> tuple[State, int]:
         """Return the stored state of the longest prefix, and how many of the keys it covers.
 
         Return the zero state and 0 if none is stored.
         """
         ...
 
-    def keep(self, key: bytes, state: State) -> State:
+    def put(self, key: bytes, state: State) -> State:
         """Store a state, evicting the least recently used ones. Return it as stored."""
         ...
 
@@ -36,7 +36,7 @@ class StateStore(Protocol):
         """Return the row of an output level after the tokens of a key."""
         ...
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
+    def put_row(self, key: bytes, level: int, row: Row) -> Row:
         """Store a row, evicting the least recently used ones. Return it as stored."""
         ...
 
@@ -44,7 +44,7 @@ class StateStore(Protocol):
         """Return the key of a text's context, by a digest of the text."""
         ...
 
-    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+    def put_key_of_text(self, digest: bytes, key: bytes) -> None:
         """Store the key of a text's context."""
         ...
 
@@ -56,11 +56,11 @@ class NullStateStore:
         self.start = start
         self.seed = b""
 
-    def longest(self, keys: Sequence[bytes]) -> tuple[State, int]:
+    def longest_prefix(self, keys: Sequence[bytes]) -> tuple[State, int]:
         """Return the zero state and 0."""
         return self.start, 0
 
-    def keep(self, key: bytes, state: State) -> State:
+    def put(self, key: bytes, state: State) -> State:
         """Return the state without storing it."""
         return state
 
@@ -70,14 +70,14 @@ class NullStateStore:
     def row(self, key: bytes, level: int) -> None:
         """Return None: nothing is stored."""
 
-    def keep_row(self, key: bytes, level: int, row: Row) -> Row:
+    def put_row(self, key: bytes, level: int, row: Row) -> Row:
         """Return the row without storing it."""
         return row
 
     def get_key(self, digest: bytes) -> None:
         """Return None: nothing is stored."""
 
-    def keep_key_of_text(self, digest: bytes, key: bytes) -> None:
+    def put_key_of_text(self, digest: bytes, key: bytes) -> None:
         """Do nothing."""
 
 

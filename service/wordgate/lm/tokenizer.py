@@ -31,7 +31,7 @@ END_OF_WORD = "</w>"
 _MAX_KEPT_CHARACTERS = 32
 """Longer words are not cached: they would take gigabytes."""
 
-_WORDS_A_STEP = 64
+_WORDS_PER_STEP = 64
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 
 
@@ -123,7 +123,7 @@ class Tokenizer:
         )
         return written.decode("utf-8", errors="replace").rstrip(" ")
 
-    def piece(self, token: int) -> str:
+    def text_of(self, token: int) -> str:
         """Return a token as text. Bytes that are not whole characters are written as `<0xF0>`."""
         if token == EOS:
             return EOS_NAME
@@ -156,7 +156,7 @@ class Tokenizer:
     def encoding_each(self, words: Sequence[str]) -> Steps[list[tuple[int, ...]]]:
         """Return the canonical tokens of each word in normal form, in steps."""
         found: list[tuple[int, ...]] = []
-        for part in batches(words, _WORDS_A_STEP):
+        for part in batches(words, _WORDS_PER_STEP):
             for word in part:
                 found.append(self.encode_word(word))
                 if len(word) > _MAX_KEPT_CHARACTERS:

@@ -10,7 +10,7 @@ from itertools import product
 
 _OPEN, _OR, _CLOSE, _NOTHING = "{", "/", "}", "@"
 
-MOST_VARIANTS = 1_000
+MAX_VARIANTS = 1_000
 """Maximum number of alternatives of one part; nested alternatives multiply."""
 
 
@@ -62,14 +62,14 @@ def _alternatives(rest: Iterator[str]) -> list[str]:
         elif token in {_OR, _CLOSE}:
             variants += _variants(sequence)
             sequence = []
-            if len(variants) > MOST_VARIANTS:
+            if len(variants) > MAX_VARIANTS:
                 break
             if token == _CLOSE:
                 return variants
         else:
             sequence.append(["" if token == _NOTHING else token])
-    if len(variants) > MOST_VARIANTS:
-        raise ValueError(f"has an alternation of more than {MOST_VARIANTS:,} texts")
+    if len(variants) > MAX_VARIANTS:
+        raise ValueError(f"has an alternation of more than {MAX_VARIANTS:,} texts")
     raise ValueError("has a { without a }")
 
 
@@ -77,8 +77,8 @@ def _variants(sequence: Sequence[Sequence[str]]) -> list[str]:
     count = 1
     for options in sequence:
         count *= len(options)
-    if count > MOST_VARIANTS:
-        raise ValueError(f"has an alternation of more than {MOST_VARIANTS:,} texts")
+    if count > MAX_VARIANTS:
+        raise ValueError(f"has an alternation of more than {MAX_VARIANTS:,} texts")
     return [" ".join(filter(None, chosen)) for chosen in product(*sequence)]
 
 

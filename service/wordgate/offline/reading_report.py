@@ -14,16 +14,16 @@ from wordgate.offline.alternations import Alternation, Reference
 from wordgate.offline.null_labels import RECOGNISERS, NullLabels
 from wordgate.scoring.hypothesis import Hypothesis
 
-LEAST = -1e9
+MIN_SCORE = -1e9
 """Replacement for a score of minus infinity: below all others, but sums stay exact to 1e-7."""
 
-_MOST_NAMES = 8
+_MAX_NAMES = 8
 """Maximum number of names per line of the report."""
 
-_MOST_FILES = 4
+_MAX_FILES = 4
 """Maximum number of files listed as read; their names may be long."""
 
-_MOST_LABELS = 10_000
+_MAX_LABELS = 10_000
 """Maximum number of distinct null labels counted; marks with numbers in them may all differ."""
 
 
@@ -57,7 +57,7 @@ class Reading:
         self.score_names |= dict.fromkeys(score_names)
         if has_reference:
             self._with_reference += 1
-        elif len(self._without_reference) < _MOST_NAMES:
+        elif len(self._without_reference) < _MAX_NAMES:
             self._without_reference.append(utt)
 
     def note_references(self, names_with_reference: Collection[str]) -> None:
@@ -88,7 +88,7 @@ class Reading:
         """Return a label, or an empty string for a null label."""
         if not self.null_labels.matches(label):
             return label
-        if label in self._left_out or len(self._left_out) < _MOST_LABELS:
+        if label in self._left_out or len(self._left_out) < _MAX_LABELS:
             self._left_out[label] += 1
         return ""
 
@@ -121,7 +121,7 @@ class Reading:
         counted = counting(self.utterances, "utterance")
         if self._candidates:
             counted += f", {counting(self._candidates, 'candidate')}"
-        used = f" from {_listed(self._used, _MOST_FILES)}" if self._used else ""
+        used = f" from {_listed(self._used, _MAX_FILES)}" if self._used else ""
         yield f"read {counted}{used}"
         if self.refused:
             yield f"rejected {counting(self.refused, 'utterance')}"
@@ -135,12 +135,12 @@ class Reading:
 
 
 def rankable(value: float) -> float:
-    """Return a finite score: minus infinity becomes `LEAST`.
+    """Return a finite score: minus infinity becomes `MIN_SCORE`.
 
     Raises `ValueError` for NaN and plus infinity.
     """
     if value == -math.inf:
-        return LEAST
+        return MIN_SCORE
     if not math.isfinite(value):
         raise ValueError(f"score is {value}")
     return value
@@ -151,7 +151,7 @@ def counting(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _listed(names: Iterable[str], most: int = _MOST_NAMES) -> str:
+def _listed(names: Iterable[str], most: int = _MAX_NAMES) -> str:
     listed = list(names)
     more = len(listed) - most
     rest = f" and {more:,} more" if more > 0 else ""

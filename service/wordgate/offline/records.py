@@ -35,7 +35,7 @@ R = TypeVar("R", bound=Placed)
 _SHARED = ("model", "score_weights.", "search.")
 """Prefixes of fields that all records share; an error in one of them for the first is raised."""
 
-_MOST_TRIES = 200
+_MAX_TRIES = 200
 """Maximum number of retries of an overloaded request, each after the requested delay."""
 
 
@@ -80,7 +80,7 @@ def answered(
 
 def _retry_when_overloaded(ask: "Callable[[R], Future[T]]", record: R, question: "Future[T]") -> T:
     """Wait for the answer; resubmit after `Overloaded`."""
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         try:
             return question.result()
         except Overloaded as error:

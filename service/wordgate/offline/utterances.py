@@ -10,7 +10,7 @@ from wordgate.errors import InvalidFile, InvalidInput
 from wordgate.offline.alternations import Reference
 from wordgate.offline.lines import uncompressed
 from wordgate.offline.pipelining import DEFAULT_IN_FLIGHT
-from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.reading_report import MIN_SCORE, Reading
 from wordgate.offline.records import answered
 from wordgate.scoring.hypothesis import Hypothesis
 from wordgate.scoring.lattice import Alternative, Arc, ConfusionNetwork, Lattice
@@ -112,6 +112,6 @@ def ranked(
 
 def _last(hypothesis: Hypothesis, score_weights: ScoreWeights) -> Hypothesis:
     """Make a hypothesis with a score of minus infinity rank last under a negative weight too."""
-    infinite = [name for name, score in hypothesis.scores.items() if score == LEAST]
-    turned = {name: -LEAST for name in infinite if score_weights.weight_of(name) < 0}
+    infinite = [name for name, score in hypothesis.scores.items() if score == MIN_SCORE]
+    turned = {name: -MIN_SCORE for name in infinite if score_weights.weight_of(name) < 0}
     return replace(hypothesis, scores={**hypothesis.scores, **turned}) if turned else hypothesis

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wordgate.plots.canvas import new_figure, plain, save
 
-_LEAST_WIDTH, _MOST_WIDTH = 6.0, 60.0
+_MIN_WIDTH, _MAX_WIDTH = 6.0, 60.0
 _INCHES_PER_WORD = 0.32
 _INCHES_PER_ROW = 0.32
 
@@ -27,7 +27,7 @@ class GateMap:
 def draw_gates(gates: GateMap, path: Path, title: str = "") -> None:
     """Draw bars of surprisal over a heat map of gates; write PNG or SVG."""
     count = len(gates.words)
-    width = min(_MOST_WIDTH, max(_LEAST_WIDTH, 2.0 + _INCHES_PER_WORD * count))
+    width = min(_MAX_WIDTH, max(_MIN_WIDTH, 2.0 + _INCHES_PER_WORD * count))
     figure = new_figure(width, 3.4 + _INCHES_PER_ROW * len(gates.rows))
     heights = [1.6, _INCHES_PER_ROW * len(gates.rows)]
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=heights)

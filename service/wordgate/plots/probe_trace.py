@@ -5,9 +5,9 @@ from pathlib import Path
 
 from wordgate.plots.canvas import new_figure, plain, save
 
-_LEAST_WIDTH, _MOST_WIDTH = 6.0, 60.0
+_MIN_WIDTH, _MAX_WIDTH = 6.0, 60.0
 _INCHES_PER_WORD = 0.42
-_MOST_UNITS = 3
+_MAX_UNITS = 3
 
 
 def draw_trace(
@@ -22,12 +22,12 @@ def draw_trace(
     Each value is that after the word below it.
     """
     count = len(words)
-    width = min(_MOST_WIDTH, max(_LEAST_WIDTH, 2.5 + _INCHES_PER_WORD * count))
+    width = min(_MAX_WIDTH, max(_MIN_WIDTH, 2.5 + _INCHES_PER_WORD * count))
     figure = new_figure(width, 5.4)
     upper, lower = figure.subplots(2, 1, sharex=True)
     for label, values in outputs.items():
         upper.plot(range(count), values, marker="o", markersize=3, label=plain(label))
-    for unit, values in list(units.items())[:_MOST_UNITS]:
+    for unit, values in list(units.items())[:_MAX_UNITS]:
         lower.plot(range(count), values, marker="o", markersize=3, label=unit)
     upper.set(ylabel="probe", title=plain(title))
     lower.set(ylabel="cell state")

@@ -94,12 +94,12 @@ def _encode_word(word: ExplainedWord) -> explanation_pb2.ExplainedWord:
 
 def _encode_token(token: ExplainedToken) -> explanation_pb2.ExplainedToken:
     return explanation_pb2.ExplainedToken(
-        piece=token.piece,
+        text=token.text,
         word_index=token.word_index,
         surprisal=token.surprisal,
         alternatives=[
             explanation_pb2.TokenAlternative(
-                piece=each.piece, ends_word=each.ends_word, log_prob=each.log_prob
+                text=each.text, ends_word=each.ends_word, log_prob=each.log_prob
             )
             for each in token.alternatives
         ],
@@ -140,12 +140,10 @@ def _decode_word(word: explanation_pb2.ExplainedWord) -> ExplainedWord:
 
 def _decode_token(token: explanation_pb2.ExplainedToken) -> ExplainedToken:
     return ExplainedToken(
-        token.piece,
+        token.text,
         token.word_index,
         token.surprisal,
-        tuple(
-            ScoredToken(each.piece, each.ends_word, each.log_prob) for each in token.alternatives
-        ),
+        tuple(ScoredToken(each.text, each.ends_word, each.log_prob) for each in token.alternatives),
         tuple(map(_decode_layer, token.layers)),
     )
 

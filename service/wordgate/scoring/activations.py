@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 SHUT = 0.1
 OPEN = 0.9
 
-_LEAST_FORGET, _MOST_FORGET = 1e-30, 1.0 - 2.0**-24
+_MIN_FORGET, _MAX_FORGET = 1e-30, 1.0 - 2.0**-24
 """Bounds for a finite logarithm. The upper one is the largest float32 below 1."""
 
 
@@ -89,5 +89,5 @@ def summarise(
 def _half_life(forget: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the half-life of a cell in tokens at the median forget gate of each layer."""
     median = np.median(forget, axis=-1).astype(np.float64)
-    kept: NDArray[np.float64] = np.log(0.5) / np.log(np.clip(median, _LEAST_FORGET, _MOST_FORGET))
+    kept: NDArray[np.float64] = np.log(0.5) / np.log(np.clip(median, _MIN_FORGET, _MAX_FORGET))
     return kept

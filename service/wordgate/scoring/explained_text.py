@@ -58,8 +58,8 @@ def _words_of(tokenizer: Tokenizer, line: str) -> Steps[list[TextWord]]:
     normal_words = [normal.text[first:after] for first, after in spans]
     tokens = yield from tokenizer.encoding_each(normal_words)
     return [
-        TextWord(line[normal.starts[first] : normal.ends[after - 1]].strip(), word, pieces)
-        for (first, after), word, pieces in zip(spans, normal_words, tokens, strict=True)
+        TextWord(line[normal.starts[first] : normal.ends[after - 1]].strip(), word, word_tokens)
+        for (first, after), word, word_tokens in zip(spans, normal_words, tokens, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ from itertools import accumulate, chain
 from typing import TypedDict
 
 from wordgate.decoding.next_words import likeliest_words
-from wordgate.decoding.options import LEAST_PROBABILITY, MAX_SUGGESTIONS, check_range
+from wordgate.decoding.options import MAX_SUGGESTIONS, MIN_PROBABILITY, check_range
 from wordgate.decoding.search import ScoredWord, SearchParams, SearchResult
 from wordgate.errors import InvalidInput
 from wordgate.lm.cached_queries import CachedQueries, HashedState
@@ -101,12 +101,12 @@ class ExplainedWord:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedToken:
-    """A token as text (`Tokenizer.piece`) with its surprisal in nats and the likeliest tokens.
+    """A token as text (`Tokenizer.text_of`) with its surprisal in nats and the likeliest tokens.
 
     `layers` has the activations of each layer, from the lowest, in the step that reads the token.
     """
 
-    piece: str
+    text: str
     word_index: int
     surprisal: float
     alternatives: tuple[ScoredToken, ...]
@@ -206,12 +206,12 @@ def _log_probs_after(
     tokens = [token for index in rest.indices for token in words[index].tokens]
     states: list[State] = [start.state]
 
-    def keep(key: bytes, state: State) -> State:
+    def put(key: bytes, state: State) -> State:
         states.append(state)
         return state
 
     if len(tokens) > 1:
-        yield Prefill(start.state, tokens[:-1], dict.fromkeys(range(len(tokens) - 1), b""), keep)
+        yield Prefill(start.state, tokens[:-1], dict.fromkeys(range(len(tokens) - 1), b""), put)
     log_probs = yield TokenLogProbs(list(zip(states, tokens, strict=True)))
     values = iter(log_probs)
     return {index: _total([next(values) for _ in words[index].tokens]) for index in rest.indices}
@@ -225,7 +225,7 @@ def _likely_words(
         count,
         accepts=lambda word: word not in language.never_suggested,
         seen=language.seen.and_marks() if language.seen is not None else None,
-        floor=math.log(LEAST_PROBABILITY),
+        floor=math.log(MIN_PROBABILITY),
         base_entries=_BASE_ENTRIES,
         entries_after_last_row=_BASE_ENTRIES,
     )
@@ -268,7 +268,7 @@ def _explaining_tokens(
     for index, token in enumerate(reading.tokens):
         explained.append(
             ExplainedToken(
-                language.tokenizer.piece(token),
+                language.tokenizer.text_of(token),
                 word_of[index],
                 0.0 - reading.log_probs[index],
                 likely[index],

@@ -18,7 +18,7 @@ from wordgate.text.normalization import require_unicode
 NULL_LABELS = ("!NULL", "!SENT_*", "<*>", "[*]")
 """Default null labels. `*`, at most once per pattern, matches any characters."""
 
-_MOST_NODES = 1 << 32
+_MAX_NODES = 1 << 32
 
 SEPARATORS = (" ", "")
 
@@ -167,8 +167,8 @@ def _matches(label: str, pattern: str) -> bool:
 
 
 def _check_node(field_name: str, node: int, times: Sequence[float]) -> None:
-    if not 0 <= node < _MOST_NODES:
-        raise InvalidInput(field_name, f"is {node}; send a node number from 0 to {_MOST_NODES - 1}")
+    if not 0 <= node < _MAX_NODES:
+        raise InvalidInput(field_name, f"is {node}; send a node number from 0 to {_MAX_NODES - 1}")
     if times and node >= len(times):
         problem = f"is {node}, but node_times_seconds has {len(times)} entries"
         raise InvalidInput(field_name, problem)

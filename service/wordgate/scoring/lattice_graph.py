@@ -48,9 +48,9 @@ class Transition:
 class LatticeGraph:
     """A lattice with nodes numbered in topological order, from 0 (start) to the last (end).
 
-    `steps[node]` holds the arcs with a unit, `silent[node]` the epsilon arcs. `bounds[node]` is an
-    upper bound on what the paths from the node to the end can add to a total; `estimates[node]` is
-    an estimate of what the best of them adds.
+    `steps[node]` holds the arcs with a unit, `epsilon_arcs[node]` the epsilon arcs. `bounds[node]`
+    is an upper bound on what the paths from the node to the end can add to a total;
+    `estimates[node]` is an estimate of what the best of them adds.
     """
 
     def __init__(self, sum_paths: bool) -> None:
@@ -58,7 +58,7 @@ class LatticeGraph:
         self.merge = log_add if sum_paths else max
         self.end = 0
         self.steps: list[list[Transition]] = []
-        self.silent: list[list[Transition]] = []
+        self.epsilon_arcs: list[list[Transition]] = []
         self._fans: list[int] = []
         self.bounds: list[float] = []
         self.estimates: list[float] = []
@@ -72,7 +72,7 @@ class LatticeGraph:
         self.end = len(order) - 1
         for _ in order:
             self.steps.append([])
-            self.silent.append([])
+            self.epsilon_arcs.append([])
             yield
         for node, steps in enumerate(joined.steps):
             for count, step in enumerate(steps):
@@ -80,12 +80,12 @@ class LatticeGraph:
                     yield
                 if node in order and step.end in order:
                     moved = Transition(step.unit, order[step.end], step.weight, step.arc)
-                    (self.steps if step.unit else self.silent)[order[node]].append(moved)
+                    (self.steps if step.unit else self.epsilon_arcs)[order[node]].append(moved)
         for node, steps in enumerate(self.steps):
-            self._fans.append(len(steps) + len(self.silent[node]))
+            self._fans.append(len(steps) + len(self.epsilon_arcs[node]))
             yield
         self.bounds = yield from self._backward(self.merge, lambda unit: outlook(unit).bound)
-        self.estimates = yield from self._backward(max, lambda unit: outlook(unit).hope)
+        self.estimates = yield from self._backward(max, lambda unit: outlook(unit).estimate)
 
     def merge_all(self, scores: Iterable[float]) -> float:
         """Merge the scores of several paths with equal texts."""
@@ -114,17 +114,17 @@ class LatticeGraph:
     def settle(self, frontier: ReachedNodes) -> Steps[ReachedNodes]:
         """Return the epsilon closure of a frontier."""
         frontier = dict(frontier)
-        waiting = [node for node in frontier if self.silent[node]]
+        waiting = [node for node in frontier if self.epsilon_arcs[node]]
         heapify(waiting)
         while waiting:
             node = heappop(waiting)
-            for count, step in enumerate(self.silent[node]):
+            for count, step in enumerate(self.epsilon_arcs[node]):
                 if count % _ARCS_PER_STEP == 0:
                     yield
                 value = frontier[node] + step.weight
                 known = frontier.get(step.end)
                 frontier[step.end] = value if known is None else self.merge(known, value)
-                if known is None and self.silent[step.end]:
+                if known is None and self.epsilon_arcs[step.end]:
                     heappush(waiting, step.end)
         return frontier
 
@@ -161,14 +161,14 @@ class LatticeGraph:
 
     def _trace(self, layer: "_Layer") -> Steps["_Layer"]:
         """Add the epsilon closure of a layer to it, with the best path to each node."""
-        waiting = [node for node in layer if self.silent[node]]
+        waiting = [node for node in layer if self.epsilon_arcs[node]]
         heapify(waiting)
         while waiting:
             node = heappop(waiting)
-            for count, step in enumerate(self.silent[node]):
+            for count, step in enumerate(self.epsilon_arcs[node]):
                 if count % _ARCS_PER_STEP == 0:
                     yield
-                if step.end not in layer and self.silent[step.end]:
+                if step.end not in layer and self.epsilon_arcs[step.end]:
                     heappush(waiting, step.end)
                 _lead(layer, layer[node], step)
         return layer
@@ -180,7 +180,7 @@ class LatticeGraph:
         scores = [NEVER] * (self.end + 1)
         scores[self.end] = 0.0
         for node in range(self.end - 1, -1, -1):
-            for count, step in enumerate(self.silent[node]):
+            for count, step in enumerate(self.epsilon_arcs[node]):
                 if count % _ARCS_PER_STEP == 0:
                     yield
                 scores[node] = merge(scores[node], step.weight + scores[step.end])

@@ -9,7 +9,7 @@ from wordgate.scoring.scoring import TokenizedText
 from wordgate.text.normalization import normalise
 
 _CHARACTER = -1.2
-_WORDS_A_CHARACTER = 0.2
+_WORDS_PER_CHARACTER = 0.2
 """Rough averages: log-probability per character, and words per character."""
 
 
@@ -18,7 +18,7 @@ class Heuristic:
     """Upper bound and estimate of a unit's language-model score, word bonuses and boosts."""
 
     bound: float
-    hope: float
+    estimate: float
 
 
 def outlook(
@@ -29,14 +29,14 @@ def outlook(
         token = tokenize(unit)
         count = score_weights.word_insertion_bonus * len(token.words)
         boost = sum((score_weights.most_boost(word) for word in token.words), 0.0)
-        hope = sum(map(likely_log_prob, token.tokens))
-        return Heuristic(count + boost, count + boost + score_weights.lm_weight * hope)
+        estimate = sum(map(likely_log_prob, token.tokens))
+        return Heuristic(count + boost, count + boost + score_weights.lm_weight * estimate)
     if unit.isspace():
         return Heuristic(0.0, 0.0)
     count = len(normalise(unit))
     most = max(0.0, score_weights.word_insertion_bonus) + score_weights.most_boost(None)
-    hope = (
+    estimate = (
         score_weights.lm_weight * _CHARACTER
-        + score_weights.word_insertion_bonus * _WORDS_A_CHARACTER
+        + score_weights.word_insertion_bonus * _WORDS_PER_CHARACTER
     )
-    return Heuristic(count * most, hope)
+    return Heuristic(count * most, estimate)

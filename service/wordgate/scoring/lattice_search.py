@@ -112,7 +112,7 @@ class _PartialHypothesis:
     word_count: int = 0
     boost: float = 0.0
     bound: float = 0.0
-    promise: float = 0.0
+    priority: float = 0.0
     leader: int = 0
     path_score: float = 0.0
     token_count: int = 0
@@ -209,10 +209,10 @@ class LatticeSearch:
 
     def _is_pruned(self, partial: _PartialHypothesis) -> bool:
         """Return whether the beam or recombination prunes a partial hypothesis."""
-        if self._ahead.get(self._recombined(partial), -math.inf) > partial.promise:
+        if self._ahead.get(self._recombined(partial), -math.inf) > partial.priority:
             return True
         group = self._groups[self._group(partial)]
-        return len(group) == self._bounds.beam and group[0] > partial.promise
+        return len(group) == self._bounds.beam and group[0] > partial.priority
 
     def _continue(self, batch: Sequence[_PartialHypothesis]) -> ModelTask[None]:
         """Extend each partial hypothesis by its possible units; complete those at the end node."""
@@ -280,7 +280,9 @@ class LatticeSearch:
             raise InvalidInput("confusion_network.slots", problem)
         made.pending = before.pending + unit
         more = self._outlook(unit)
-        made.ahead = Heuristic(before.ahead.bound + more.bound, before.ahead.hope + more.hope)
+        made.ahead = Heuristic(
+            before.ahead.bound + more.bound, before.ahead.estimate + more.estimate
+        )
         return made, ""
 
     def _finish(self, partial: _PartialHypothesis, word: str, tree_node: int) -> None:
@@ -317,8 +319,10 @@ class LatticeSearch:
         tree_nodes = yield from self.read.read(wanted)
         for partial, tree_node in zip(guessed, tree_nodes, strict=True):
             gain = self.read.log_probs[tree_node] - self.read.log_probs[partial.tree_node]
-            hope = self._score_weights.lm_weight * gain + self._score_weights.word_insertion_bonus
-            partial.ahead = Heuristic(partial.ahead.bound, hope)
+            estimate = (
+                self._score_weights.lm_weight * gain + self._score_weights.word_insertion_bonus
+            )
+            partial.ahead = Heuristic(partial.ahead.bound, estimate)
 
     def _lm_score(self, partial: _PartialHypothesis) -> float:
         """Return the weighted language-model score with word insertion bonus and boosts."""
@@ -337,10 +341,10 @@ class LatticeSearch:
         bounds = (score + graph.bounds[node] for node, score in partial.frontier.items())
         partial.bound = graph.merge_all(bounds) + charge + partial.ahead.bound
         estimates = [(score + graph.estimates[n], -n) for n, score in partial.frontier.items()]
-        promise, leader = max(estimates)
-        partial.promise = promise + charge + partial.ahead.hope
+        estimate, leader = max(estimates)
+        partial.priority = estimate + charge + partial.ahead.estimate
         partial.leader = -leader
-        if not (math.isfinite(partial.promise) and math.isfinite(partial.bound)):
+        if not (math.isfinite(partial.priority) and math.isfinite(partial.bound)):
             raise InvalidInput(
                 "score_weights", "gives totals that are not finite; send smaller ones"
             )
@@ -348,17 +352,17 @@ class LatticeSearch:
             return
         if self._bounds.recombination_words and not self._finishing:
             key = self._recombined(partial)
-            if self._ahead.get(key, -math.inf) >= partial.promise:
+            if self._ahead.get(key, -math.inf) >= partial.priority:
                 self._dropped = max(self._dropped, partial.bound)
                 return
-            self._ahead[key] = partial.promise
+            self._ahead[key] = partial.priority
         group = self._groups.setdefault(self._group(partial), [])
         if len(group) < self._bounds.beam:
-            heappush(group, partial.promise)
+            heappush(group, partial.priority)
         else:
-            heappushpop(group, partial.promise)
+            heappushpop(group, partial.priority)
         self._made += 1
-        heappush(self._open, (-partial.promise, self._made, partial))
+        heappush(self._open, (-partial.priority, self._made, partial))
 
     def _group(self, partial: _PartialHypothesis) -> tuple[int, int]:
         """Return the beam group: equal node and equal length of the unfinished word."""

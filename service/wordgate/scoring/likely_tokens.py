@@ -14,9 +14,9 @@ from wordgate.text.cooperative_steps import batches
 
 @dataclass(frozen=True, slots=True)
 class ScoredToken:
-    """A token as text (`Tokenizer.piece`), whether it ends its word, and its log-probability."""
+    """A token as text (`Tokenizer.text_of`), whether it ends its word, and its log-probability."""
 
-    piece: str
+    text: str
     ends_word: bool
     log_prob: float
 
@@ -68,7 +68,7 @@ def _best(
     all_tokens, all_values = np.concatenate(tokens), np.concatenate(values)
     best = _largest(all_values, count)
     return tuple(
-        ScoredToken(tokenizer.piece(token), bool(tokenizer.ends_word[token]), log_prob)
+        ScoredToken(tokenizer.text_of(token), bool(tokenizer.ends_word[token]), log_prob)
         for token, log_prob in zip(
             all_tokens[best].tolist(), all_values[best].tolist(), strict=True
         )

@@ -137,7 +137,7 @@ def _with_words(
     ends_word: NDArray[np.bool_],
 ) -> Steps[Candidate]:
     """Return a candidate with the scores of its words: differences of the sums along its path."""
-    lasts = [node for node, piece in zip(path, tokens.tokens, strict=False) if ends_word[piece]]
+    lasts = [node for node, token in zip(path, tokens.tokens, strict=False) if ends_word[token]]
     yield
     scores, before = [], 0.0
     for word, node in zip(tokens.words, lasts, strict=True):

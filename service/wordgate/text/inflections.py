@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Set
 _SUFFIXES = ("s", "es", "ed", "er", "ers", "ing", "ings", "in", "y", "ies", "ier", "iest")
 _APOSTROPHES = ("'s", "s'", "'")
 _VOWELS = "aeiou"
-_LEAST_LETTERS = 3
+_MIN_LETTERS = 3
 
 _INNOCENT = frozenset(
     (
@@ -34,7 +34,7 @@ def with_inflections(never_suggested: Iterable[str], language: str = "en") -> Se
         return listed
     forms = set(listed)
     for word in listed:
-        if word.isalpha() and len(word) >= _LEAST_LETTERS:
+        if word.isalpha() and len(word) >= _MIN_LETTERS:
             made = [each for each in _inflected(word) if each not in _INNOCENT]
             forms.update(made)
             forms.update(each + end for each in (word, *made) for end in _APOSTROPHES)

@@ -34,15 +34,15 @@ _LONG = 7
 """Minimum length of a word for a wrong vowel or an extra letter. Shorter words that differ so
 little are usually different words."""
 
-LEAST_LETTERS_FOR_TWO = 8
+MIN_LETTERS_FOR_TWO = 8
 """Minimum length for two typos. Too many words are within two typos of a shorter word."""
 
-_LEAST_OF_TWO = 3e-5
+_MIN_OF_TWO = 3e-5
 """Minimum joint probability of two typos. Less likely pairs are ignored."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz'"
 
-MOST_LETTERS = 40
+MAX_LETTERS = 40
 """Longer words are not corrected: the number of candidates grows quadratically."""
 
 
@@ -71,7 +71,7 @@ def corrections_of(typed: str, is_finished: bool) -> dict[str, float]:
 
     `typed` is in normal form. Logarithms are natural. If several typos give the same text, the
     likeliest counts. An unfinished word does not miss a letter at its end. The result is empty if
-    `typed` is not made of letters or has more than `MOST_LETTERS` characters.
+    `typed` is not made of letters or has more than `MAX_LETTERS` characters.
     """
     if not _is_of_letters(typed):
         return {}
@@ -99,11 +99,11 @@ def two_typo_corrections_of(
     second typo. `is_word` tells whether a text is a word.
     """
     corrections: dict[str, float] = {}
-    if len(typed) < LEAST_LETTERS_FOR_TWO or not _is_of_letters(typed) or "'" in typed:
+    if len(typed) < MIN_LETTERS_FOR_TWO or not _is_of_letters(typed) or "'" in typed:
         return corrections
     for place in range(1, len(typed) + 1):
         for once, first in _typos_at(typed, place):
-            least = _LEAST_OF_TWO / first
+            least = _MIN_OF_TWO / first
             for later in range(place, len(once) + 1):
                 if not begins(once[:later]):
                     break
@@ -123,7 +123,7 @@ def _typos_at(typed: str, place: int) -> Iterator[tuple[str, float]]:
 
 
 def _is_of_letters(typed: str) -> bool:
-    return len(typed) <= MOST_LETTERS and typed.replace("'", "").isalpha()
+    return len(typed) <= MAX_LETTERS and typed.replace("'", "").isalpha()
 
 
 def typos_of(word: str) -> dict[str, float]:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.training.data.sequential_sampler import columns_of
-from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.data.token_cache import TokenFile
 from wordgate.training.model.network import Network
 
 FIRST_WORDS = 5
 _ROWS = 64
-MAX_PIECES = 256
+MAX_TOKENS = 256
 """Maximum number of tokens scored per passage, including `<eos>`."""
 
 COLUMNS = 10
@@ -36,25 +36,25 @@ class Perplexities:
     token_perplexity: float
     first_words_perplexity: float
     words: int
-    pieces: int
+    tokens: int
 
 
 def choose(
-    files: Sequence[PieceFile], weights: Sequence[float], limit: int
+    files: Sequence[TokenFile], weights: Sequence[float], limit: int
 ) -> list[NDArray[np.int64]]:
     """Choose held-out passages of about `limit` tokens in total, in the training mixture.
 
     The choice is deterministic. Passages are truncated to 256 tokens; only passages that fit are
     followed by `<eos>`.
     """
-    sizes = [len(file.pieces) * weight for file, weight in zip(files, weights, strict=True)]
+    sizes = [len(file.tokens) * weight for file, weight in zip(files, weights, strict=True)]
     chosen: list[NDArray[np.int64]] = []
     for file, size in zip(files, sizes, strict=True):
         quota = limit * size / max(sum(sizes), 1)
         for index in range(len(file)):
             if quota <= 0:
                 break
-            chosen.append(file.passage(index)[: MAX_PIECES + 1])
+            chosen.append(file.passage(index)[: MAX_TOKENS + 1])
             quota -= len(chosen[-1])
     return sorted(chosen, key=len)
 
@@ -64,24 +64,24 @@ def measure(
 ) -> Perplexities:
     """Return the perplexities of `passages` under the network's current weights."""
     network.eval()
-    surprise = first_surprise = 0.0
-    words = first_words = pieces = 0
+    surprisal = first_surprisal = 0.0
+    words = first_words = tokens = 0
     for start in range(0, len(passages), _ROWS):
         rows = passages[start : start + _ROWS]
         for log_probs, passage in zip(_log_probs(network, rows, eos), rows, strict=True):
             ends = np.flatnonzero(ends_word[passage[: len(log_probs)]])
-            surprise -= float(log_probs.sum())
-            pieces += len(log_probs)
+            surprisal -= float(log_probs.sum())
+            tokens += len(log_probs)
             words += len(ends)
             beginning = ends[:FIRST_WORDS]
             first_words += len(beginning)
-            first_surprise -= float(log_probs[: beginning[-1] + 1].sum()) if len(ends) else 0.0
+            first_surprisal -= float(log_probs[: beginning[-1] + 1].sum()) if len(ends) else 0.0
     return Perplexities(
-        perplexity_of(surprise, words),
-        perplexity_of(surprise, pieces),
-        perplexity_of(first_surprise, first_words),
+        perplexity_of(surprisal, words),
+        perplexity_of(surprisal, tokens),
+        perplexity_of(first_surprisal, first_words),
         words,
-        pieces,
+        tokens,
     )
 
 
@@ -146,5 +146,5 @@ def _log_probs(
         hidden, _ = network(tokens[:-1], network.start(len(rows)))
         flat = network.log_probs(hidden.flatten(0, 1), targets.flatten())
     by_row = flat.view(targets.shape).double().cpu().numpy()
-    counted = [min(len(row) + 1, MAX_PIECES) for row in rows]
+    counted = [min(len(row) + 1, MAX_TOKENS) for row in rows]
     return [by_row[:count, index] for index, count in enumerate(counted)]

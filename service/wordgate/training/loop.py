@@ -61,7 +61,7 @@ class Loop:
         self._journal = Journal(folder, trainer.step) if ranks.is_first else None
         self._held_out = held_out
         self._clock = time.monotonic()
-        self._carried_pieces = trainer.window.pieces
+        self._carried_tokens = trainer.loss_meter.tokens
 
     def run(self, max_minutes: float | None = None) -> Outcome:
         """Train until the recipe's last step, the time limit, or SIGINT/SIGTERM.
@@ -115,19 +115,19 @@ class Loop:
             self._measure()
 
     def _record(self) -> None:
-        trainer, window = self._trainer, self._trainer.window
+        trainer, meter = self._trainer, self._trainer.loss_meter
         trainer.settle()
         seconds = max(time.monotonic() - self._clock, 1e-9)
-        pieces = window.pieces - self._carried_pieces
+        tokens = meter.tokens - self._carried_tokens
         figures = {
-            "perplexity": perplexity_of(window.surprise, window.pieces),
+            "perplexity": perplexity_of(meter.surprisal, meter.tokens),
             "learning_rate": trainer.optimiser.schedule.at(trainer.step - 1),
-            "tokens_per_second": pieces / seconds,
+            "tokens_per_second": tokens / seconds,
         }
         self._write("train", figures)
         self._progress.show(trainer.step, figures, self._held_out)
-        trainer.window = LossMeter()
-        self._clock, self._carried_pieces = time.monotonic(), 0
+        trainer.loss_meter = LossMeter()
+        self._clock, self._carried_tokens = time.monotonic(), 0
 
     def _measure(self) -> None:
         started = time.monotonic()

@@ -10,20 +10,20 @@ class LossMeter:
     device.
     """
 
-    def __init__(self, surprise: float = 0.0, pieces: int = 0) -> None:
-        self.surprise = surprise
+    def __init__(self, surprisal: float = 0.0, tokens: int = 0) -> None:
+        self.surprisal = surprisal
         """Loss of the updates that were settled."""
-        self.pieces = pieces
+        self.tokens = tokens
         self._pending: Tensor | None = None
 
-    def add(self, loss: Tensor, pieces: int) -> None:
-        """Add the summed loss of `pieces` tokens, a scalar without a gradient."""
+    def add(self, loss: Tensor, tokens: int) -> None:
+        """Add the summed loss of `tokens` tokens, a scalar without a gradient."""
         self._pending = loss.double() if self._pending is None else self._pending + loss
-        self.pieces += pieces
+        self.tokens += tokens
 
     def settle(self) -> float:
         """Include the losses that were added, and return their sum."""
         settled = 0.0 if self._pending is None else float(self._pending)
-        self.surprise += settled
+        self.surprisal += settled
         self._pending = None
         return settled

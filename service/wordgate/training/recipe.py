@@ -170,7 +170,7 @@ class Training(Section):
     checkpoint_minutes: Positive = 5.0
     evaluate_every: Count = 1000
     """Interval between evaluations on held-out text, in steps."""
-    evaluation_pieces: Count = 60_000
+    evaluation_tokens: Count = 60_000
     """Maximum number of held-out tokens per evaluation."""
 
     @model_validator(mode="after")
@@ -227,7 +227,7 @@ class Recipe(Section):
     regularisation: Regularisation = Regularisation()
 
     @property
-    def expected_pieces_per_step(self) -> float:
+    def expected_tokens_per_step(self) -> float:
         """Expected number of tokens per update."""
         plan = self.training
         return plan.batch * plan.length * (1 - self.regularisation.half_length_share / 2)

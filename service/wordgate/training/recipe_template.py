@@ -15,13 +15,13 @@ from wordgate.training import recipe as recipes
 from wordgate.training.data import corpus
 from wordgate.training.data.language_detection import detect
 
-_BYTES_A_PIECE = 4.6
+_BYTES_PER_TOKEN = 4.6
 _BATCH, _LENGTH = 40, 35
-_ENOUGH_PIECES = 20_000_000
+_ENOUGH_TOKENS = 20_000_000
 _MAX_READINGS = 10
 _MAX_CONTINUED_READINGS = 4
 _LEARNING_RATE, _CONTINUED_LEARNING_RATE = 3e-3, 1e-3
-_PASSAGES_A_FILE = 100
+_PASSAGES_PER_FILE = 100
 _HELD_OUT_PASSAGES = 50
 """Target number of held-out passages; at most 1/10 of the text is held out."""
 
@@ -64,7 +64,7 @@ def draft(
     size_bytes, passages = _amount(files)
     if not passages:
         raise empty(", ".join(map(str, files)), "text")
-    plan = _plan(size_bytes / _BYTES_A_PIECE, passages)
+    plan = _plan(size_bytes / _BYTES_PER_TOKEN, passages)
     if manifest and continued:
         language = language or manifest.language
         plan = _continuing(plan, manifest, _place(continued, path.parent))
@@ -78,7 +78,7 @@ def draft(
 
 def _some(file: Path) -> Iterator[str]:
     """Return the first passages of a file, for language detection."""
-    return islice(corpus.read_passages(file), _PASSAGES_A_FILE)
+    return islice(corpus.read_passages(file), _PASSAGES_PER_FILE)
 
 
 def _existing(
@@ -117,14 +117,14 @@ def _amount(files: Sequence[Path]) -> tuple[int, int]:
     return size_bytes, passages
 
 
-def _plan(pieces: float, passages: int) -> _Plan:
+def _plan(tokens: float, passages: int) -> _Plan:
     held_out = round(min(max(_HELD_OUT_PASSAGES / passages, 0.01), 0.1), 3)
-    readings = min(max(_ENOUGH_PIECES / max(pieces, 1), 1), _MAX_READINGS)
-    steps = max(round(pieces * readings / (_BATCH * _LENGTH)), 100)
+    readings = min(max(_ENOUGH_TOKENS / max(tokens, 1), 1), _MAX_READINGS)
+    steps = max(round(tokens * readings / (_BATCH * _LENGTH)), 100)
     dropout = 0.0 if readings <= 1 else 0.2
-    if pieces < 300_000:
+    if tokens < 300_000:
         return _Plan(2000, (1000, 2000), 256, dropout, steps, readings, held_out)
-    if pieces < 3_000_000:
+    if tokens < 3_000_000:
         return _Plan(8000, (2000, 8000), 512, dropout, steps, readings, held_out)
     return _Plan(16000, (2000, 6000, 16000), 512, dropout, steps, readings, held_out)
 

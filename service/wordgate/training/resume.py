@@ -31,7 +31,7 @@ _RESUMABLE_CHANGES = {
     "training.threads",
     "training.checkpoint_minutes",
     "training.evaluate_every",
-    "training.evaluation_pieces",
+    "training.evaluation_tokens",
 }
 """Keys that may change between checkpoint and resumption.
 
@@ -66,7 +66,7 @@ def check_resumable(recipe: Recipe, saved: Checkpoint) -> None:
 def _fixed_by_averaging(recipe: Recipe) -> set[str]:
     """Return the keys that determine when averaging begins, if the recipe averages weights."""
     averages = recipe.regularisation.averaging_patience > 0
-    return {"training.evaluate_every", "training.evaluation_pieces"} if averages else set()
+    return {"training.evaluate_every", "training.evaluation_tokens"} if averages else set()
 
 
 def _differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
@@ -99,32 +99,32 @@ def read_version(
         weights = load_file(folder / "weights.safetensors")
     except (OSError, SafetensorError) as error:
         raise InvalidRecipe(path, "init_from", f"{folder}: {error}") from error
-    pieces = Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    _refuse_other_pieces(recipe, path, pieces, bundles.read_manifest(folder).network.cutoffs)
-    _refuse_other_shapes(recipe, path, pieces, weights)
-    return pieces, {name: value.float() for name, value in weights.items()}
+    tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    _refuse_other_tokenizer(recipe, path, tokenizer, bundles.read_manifest(folder).network.cutoffs)
+    _refuse_other_shapes(recipe, path, tokenizer, weights)
+    return tokenizer, {name: value.float() for name, value in weights.items()}
 
 
-def _refuse_other_pieces(
-    recipe: Recipe, path: Path, pieces: Tokenizer, cutoffs: tuple[int, ...]
+def _refuse_other_tokenizer(
+    recipe: Recipe, path: Path, tokenizer: Tokenizer, cutoffs: tuple[int, ...]
 ) -> None:
     """Raise `InvalidRecipe` if vocabulary size or cutoffs differ from those of the weights."""
-    if recipe.tokenizer.vocabulary != pieces.size:
-        problem = f"{recipe.tokenizer.vocabulary}, but init_from has {pieces.size} tokens"
+    if recipe.tokenizer.vocabulary != tokenizer.size:
+        problem = f"{recipe.tokenizer.vocabulary}, but init_from has {tokenizer.size} tokens"
         raise InvalidRecipe(path, "tokenizer.vocabulary", problem)
-    wanted = sizes_of(recipe, pieces).cutoffs
+    wanted = sizes_of(recipe, tokenizer).cutoffs
     if wanted != cutoffs:
         problem = f"{list(wanted)}, but init_from was trained with {list(cutoffs)}"
         raise InvalidRecipe(path, "network.cutoffs", problem)
 
 
 def _refuse_other_shapes(
-    recipe: Recipe, path: Path, pieces: Tokenizer, weights: dict[str, torch.Tensor]
+    recipe: Recipe, path: Path, tokenizer: Tokenizer, weights: dict[str, torch.Tensor]
 ) -> None:
     from wordgate.training.model.network import Network
 
     with torch.device("meta"):
-        network = Network(sizes_of(recipe, pieces))
+        network = Network(sizes_of(recipe, tokenizer))
     for name, parameter in network.named_parameters():
         shape = list(weights[name].shape) if name in weights else "nothing"
         if shape != list(parameter.shape):

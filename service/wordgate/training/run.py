@@ -93,15 +93,15 @@ def measure(path: Path, folder: Path, text: Path) -> tuple[Path, Perplexities]:
             f'--evaluate: {latest} has no tokenizer.kind = "words"; export it and use wordgate '
             "evaluate --text"
         )
-    pieces = WordLevelTokenizer.from_json(saved.tokenizer)
-    stream = running_text([word_level.read_file(text, pieces)], pieces.eos).astype(np.int64)
+    tokenizer = WordLevelTokenizer.from_json(saved.tokenizer)
+    stream = running_text([word_level.read_file(text, tokenizer)], tokenizer.eos).astype(np.int64)
     if not len(stream):
         raise empty(text, "text")
-    network = Network(sizes_of(trained, pieces), torch.float32)
+    network = Network(sizes_of(trained, tokenizer), torch.float32)
     network.load_weights(saved.weights)
     network.to(device)
     return latest, held_out.measure_in_order(
-        network, stream, pieces.ends_word, pieces.eos, columns=1
+        network, stream, tokenizer.ends_word, tokenizer.eos, columns=1
     )
 
 
@@ -188,13 +188,13 @@ def _make_trainer(
     ranks: Ranks,
 ) -> Trainer:
     version = recipes.init_path(recipe, path)
-    pieces = weights = None
+    tokenizer = weights = None
     if version and not saved:
-        pieces, weights = resume.read_version(recipe, path, version)
+        tokenizer, weights = resume.read_version(recipe, path, version)
     if recipe.tokenizer.kind == "words":
         text = _read_words(recipe, path, settings, saved)
     else:
-        text = _tokenised(recipe, path, settings, saved, pieces, report)
+        text = _tokenised(recipe, path, settings, saved, tokenizer, report)
     trainer = Trainer(recipe, text, ranks)
     if saved:
         trainer.restore(saved)
@@ -210,18 +210,18 @@ def _tokenised(
     path: Path,
     settings: Settings,
     saved: Checkpoint | None,
-    pieces: Tokenizer | None,
+    tokenizer: Tokenizer | None,
     report: Report,
 ) -> TokenisedText:
     """Tokenise the text with the tokenizer of a checkpoint or of a version, or with a new one."""
     sources = sources_of(recipe, path, settings.text_folder)
     rules = rules_of(recipe, path)
     if saved:
-        pieces = Tokenizer.from_json(saved.tokenizer)
-    if pieces is None:
+        tokenizer = Tokenizer.from_json(saved.tokenizer)
+    if tokenizer is None:
         vocabulary = recipe.tokenizer.vocabulary
-        pieces = token_cache.learn_pieces(sources, rules, vocabulary, settings.cache, report)
-    return token_cache.tokenise(sources, rules, pieces, settings.cache, report)
+        tokenizer = token_cache.learn_tokenizer(sources, rules, vocabulary, settings.cache, report)
+    return token_cache.tokenise(sources, rules, tokenizer, settings.cache, report)
 
 
 def _read_words(

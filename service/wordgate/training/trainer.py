@@ -55,17 +55,17 @@ class Trainer:
         plan = recipe.training
         self.recipe = recipe
         self.step = 0
-        self.window = LossMeter()
-        self._pieces = text.pieces
+        self.loss_meter = LossMeter()
+        self._tokenizer = text.tokenizer
         self.text = text
         self._text_key = text.key
-        self._document = text.pieces.to_json()
+        self._document = text.tokenizer.to_json()
         self.device = find_device(plan.device, ranks.local_rank)
         self._ranks, self._columns = ranks, ranks.columns(plan.batch)
         self._is_deferred = self.device.type == "cuda" if fused is None else fused
         self.precision = choose_precision(plan.precision, self.device, recipe.network.cell)
         self.network = Network(
-            sizes_of(recipe, text.pieces),
+            sizes_of(recipe, text.tokenizer),
             self.precision.products,
             torch.Generator().manual_seed(plan.seed),
             fused=fused,
@@ -101,10 +101,10 @@ class Trainer:
 
     def begin_at_frequencies(self) -> None:
         """Initialise the output biases of a new network with the tokens' unigram frequencies."""
-        counts = np.ones(self._pieces.size)
+        counts = np.ones(self._tokenizer.size)
         for file, source in zip(self.text.train, self.recipe.text.files, strict=True):
-            counts += source.weight * file.counts(self._pieces.size)
-            counts[self._pieces.eos] += source.weight * len(file)
+            counts += source.weight * file.counts(self._tokenizer.size)
+            counts[self._tokenizer.eos] += source.weight * len(file)
         self.network.expect(torch.from_numpy(counts))
 
     @property
@@ -119,29 +119,29 @@ class Trainer:
         device, `settle` does so.
         """
         batch = self._segments.next()
-        pieces = batch.targets.numel()
+        tokens = batch.targets.numel()
         state = self._state.restart(batch.restarted)
         self.network.train()
         top, self._state = self.network(
             batch.read, state, self._rates, self._dropout, batch.distinct
         )
         dropped = locked_dropout(top, self._rates.output, self._dropout)
-        surprise = self.network.loss(dropped, batch.targets, batch.members)
-        (self._penalised(surprise / pieces, top, dropped) / self._ranks.size).backward()
+        surprisal = self.network.loss(dropped, batch.targets, batch.members)
+        (self._penalised(surprisal / tokens, top, dropped) / self._ranks.size).backward()
         self.step += 1
-        total = self._ranks.sum_gradients(self.optimiser.parameters, surprise.detach())
-        self.window.add(total, pieces * self._ranks.size)
+        total = self._ranks.sum_gradients(self.optimiser.parameters, surprisal.detach())
+        self.loss_meter.add(total, tokens * self._ranks.size)
         if not self._is_deferred:
             self.settle()
         self.optimiser.step(len(batch.targets) / self.recipe.training.length)
         self._average.update()
 
     def settle(self) -> None:
-        """Wait for the updates made so far and include their losses in `window`.
+        """Wait for the updates made so far and include their losses in `loss_meter`.
 
         Raises `TrainingError` if a loss is not finite.
         """
-        if not math.isfinite(self.window.settle()):
+        if not math.isfinite(self.loss_meter.settle()):
             raise TrainingError(
                 f"the loss is not finite at step {self.step}{' or before' * self._is_deferred}; "
                 "lower training.learning_rate or training.clip_norm, or raise "
@@ -169,7 +169,7 @@ class Trainer:
         return found
 
     def _measure(self) -> held_out.Perplexities:
-        network, ends, eos = self._average.network, self._pieces.ends_word, self._pieces.eos
+        network, ends, eos = self._average.network, self._tokenizer.ends_word, self._tokenizer.eos
         if self.recipe.training.order == "sequential":
             return held_out.measure_in_order(network, self._held_out[0], ends, eos)
         return held_out.measure(network, self._held_out, ends, eos)
@@ -199,7 +199,7 @@ class Trainer:
             "text": self._text_key,
             "sampler": self._segments.state(),
             "optimiser": numbers,
-            "window": [self.window.surprise, self.window.pieces],
+            "loss_meter": [self.loss_meter.surprisal, self.loss_meter.tokens],
             "precision": self.precision.name,
             "torch": torch.__version__,
         }
@@ -236,7 +236,7 @@ class Trainer:
         )
         self._restore_dropout(saved.tensors.get(_dropout_key(self._ranks.rank)), saved.step)
         self._segments.restore(saved.about["sampler"])
-        self.window = LossMeter(*saved.about["window"])
+        self.loss_meter = LossMeter(*saved.about["loss_meter"])
         self.step = saved.step
 
     def _restore_dropout(self, state: Tensor | None, step: int) -> None:
@@ -259,18 +259,18 @@ def _seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint32)[0])
 
 
-def sizes_of(recipe: Recipe, pieces: Vocabulary) -> NetworkConfig:
+def sizes_of(recipe: Recipe, tokenizer: Vocabulary) -> NetworkConfig:
     """Return the network's sizes and cell, dropping cutoffs beyond the tokenizer's vocabulary.
 
     A small text yields fewer tokens than the recipe's `tokenizer.vocabulary`.
     """
     network = recipe.network
-    cutoffs = [end for end in network.cutoffs if end < pieces.size]
+    cutoffs = [end for end in network.cutoffs if end < tokenizer.size]
     return NetworkConfig(
-        pieces.size,
+        tokenizer.size,
         network.layers,
         network.width,
-        (*cutoffs, pieces.size),
+        (*cutoffs, tokenizer.size),
         network.cell,
         network.hidden_width,
     )
@@ -280,16 +280,16 @@ def sampler_of(recipe: Recipe, text: TokenisedText) -> Sampler | SequentialSampl
     """Return the sampler of the training text in the recipe's order."""
     plan, length = recipe.training, length_of(recipe)
     if plan.order == "sequential":
-        return SequentialSampler(text.train, plan.batch, length, plan.seed, text.pieces.eos)
+        return SequentialSampler(text.train, plan.batch, length, plan.seed, text.tokenizer.eos)
     weights = [file.weight for file in recipe.text.files]
     return Sampler(text.train, weights, plan.batch, length, plan.restart_share, plan.seed)
 
 
 def held_out_of(recipe: Recipe, text: TokenisedText) -> list[NDArray[np.int64]]:
     """Return the held-out passages, or for text in order its beginning as one; empty if none."""
-    limit = recipe.training.evaluation_pieces
+    limit = recipe.training.evaluation_tokens
     if recipe.training.order == "sequential":
-        streams = [running_text([file], text.pieces.eos) for file in text.held_out if len(file)]
+        streams = [running_text([file], text.tokenizer.eos) for file in text.held_out if len(file)]
         return [np.concatenate(streams)[:limit].astype(np.int64)] if streams else []
     files = recipe.text.files
     weights = [1.0] if recipe.text.held_out_file else [file.weight for file in files]

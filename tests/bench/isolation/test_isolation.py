@@ -9,10 +9,10 @@ from tests.vocabularies import trained
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest, StreamPredictRequest
 from wordgate.bench.isolation.latency import paced, percentile
-from wordgate.bench.isolation.load import MOST_BYTES, Load
+from wordgate.bench.isolation.load import MAX_BYTES, Load
 from wordgate.bench.isolation.loads import GROUPS, LEGAL
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
-from wordgate.lm.context_window import MAX_CONTEXT_PIECES, read
+from wordgate.lm.context_window import MAX_CONTEXT_TOKENS, read
 from wordgate.lm.requests import run_to_completion
 from wordgate.lm.state_store import NullStateStore
 
@@ -64,7 +64,7 @@ def test_loads_are_messages_of_their_methods_within_the_limit(group: str, name: 
     inputs = {path: method.input_type for path, method in methods()}
     assert load.path in inputs
     sizes = [len(message) for message in (load.first, load.message(0), load.message(10**6))]
-    assert (max(sizes) <= MOST_BYTES) == (name != "too_large")
+    assert (max(sizes) <= MAX_BYTES) == (name != "too_large")
     if group == "legal" and name not in {"list_models", "get_model"}:
         assert load.message(1) != load.message(1 + len(load.messages))
     assert load.message(3) == load.message(3)
@@ -83,8 +83,8 @@ def test_no_cache_knows_the_context_of_a_legal_load(name: str) -> None:
 
 def test_the_load_of_most_tokens_is_close_to_the_limit() -> None:
     """The context has more than 90 % of the maximum number of tokens."""
-    load = LEGAL["predict_pieces"](Random(1))
-    assert 0.9 * MAX_CONTEXT_PIECES < len(_context(load, load.message(1))) <= MAX_CONTEXT_PIECES + 1
+    load = LEGAL["predict_tokens"](Random(1))
+    assert 0.9 * MAX_CONTEXT_TOKENS < len(_context(load, load.message(1))) <= MAX_CONTEXT_TOKENS + 1
 
 
 def _context(load: Load, message: bytes) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from tests.bundles import write_bundle
 
-from wordgate.bench import training_step
+from wordgate.bench.training import training_step
 from wordgate.cli.main import wordgate
 
 
@@ -86,7 +86,9 @@ def test_scoring_is_compared_with_a_padded_batch_and_a_limit(tmp_path: Path) -> 
     assert all(value > 0 for name, value in found.items() if name.endswith("candidates_per_second"))
 
 
-def test_typing_is_timed_at_a_persons_speed_flat_out_and_beside_scoring(tmp_path: Path) -> None:
+def test_typing_is_timed_at_a_persons_speed_in_a_closed_loop_and_beside_scoring(
+    tmp_path: Path,
+) -> None:
     """The figures have a fixed shape, and every key was answered or superseded."""
     write_bundle(tmp_path)
     arguments = ["bench", "type", "--model", str(tmp_path / "tiny"), "--typists", "6", "--json"]
@@ -151,7 +153,7 @@ def test_a_server_is_given_more_than_it_can_carry(tmp_path: Path) -> None:
     )
     assert found["model"] == "tiny@1"
     assert 0 < found["accepted_per_second"] < found["offered_per_second"]
-    assert found["refused_afterwards"] == 0
+    assert found["rejected_afterwards"] == 0
     assert found["p99_ratio"] > 0
     before, after = found["resident_megabytes"]
     assert after < before + 100
@@ -163,12 +165,12 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
     write_bundle(tmp_path)
     arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "1"]
     brief = ["--seconds", "4", "--outcome-calls", "20", "--json"]
-    wanted = ("outcomes/invalid", "outcomes/too_large", "legal/get_model", "refused/not_found")
+    wanted = ("outcomes/invalid", "outcomes/too_large", "legal/get_model", "rejected/not_found")
     only = [word for name in wanted for word in ("--only", name)]
     ended = CliRunner().invoke(wordgate, [*arguments, *brief, *only])
     found = json.loads(ended.stdout)
-    assert list(found)[:5] == ["worst", "outcomes", "legal", "refused", "costs"]
-    assert set(found["worst"]) == {"growth_megabytes", "legal_p99_ms", "refused_p99_ms"}
+    assert list(found)[:5] == ["worst", "outcomes", "legal", "rejected", "costs"]
+    assert set(found["worst"]) == {"growth_megabytes", "legal_p99_ms", "rejected_p99_ms"}
     outcomes = found["outcomes"]
     assert sum(outcomes["invalid"]["codes"].values()) == 20
     assert set(outcomes["invalid"]["codes"]) <= {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}
@@ -181,7 +183,7 @@ def test_one_callers_load_is_set_against_memory_and_another_caller(tmp_path: Pat
         )
     for load, code in (
         (found["legal"]["get_model"], "OK"),
-        (found["refused"]["not_found"], "NOT_FOUND"),
+        (found["rejected"]["not_found"], "NOT_FOUND"),
     ):
         assert code in load["codes"]
         assert load["calls"] == sum(load["codes"].values())
@@ -198,7 +200,7 @@ def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
     """Time and model rows are reported per load, and for the most expensive load per method."""
     write_bundle(tmp_path)
     arguments = ["bench", "isolation", "--model", str(tmp_path / "tiny"), "--rounds", "0"]
-    wanted = ("predict_pieces", "predict_rare_prefix", "stream_predict_end", "get_model")
+    wanted = ("predict_tokens", "predict_rare_prefix", "stream_predict_end", "get_model")
     only = [word for name in wanted for word in ("--only", f"legal/{name}")]
     ended = CliRunner().invoke(wordgate, [*arguments, *only, "--requests", "2", "--json"])
     found = json.loads(ended.stdout)
@@ -207,7 +209,7 @@ def test_a_legal_request_has_a_stated_cost(tmp_path: Path) -> None:
         assert each["codes"] == ["OK"]
         assert each["ms"] > 0
         assert each["processor_ms"] >= 0
-    assert 128 < costs["predict_pieces"]["steps"] < 1100
+    assert 128 < costs["predict_tokens"]["steps"] < 1100
     assert costs["stream_predict_end"]["steps"] > 128
     assert costs["predict_rare_prefix"]["outputs"] > 0
     assert (costs["get_model"]["steps"], costs["get_model"]["outputs"]) == (0, 0)
@@ -256,5 +258,5 @@ def test_small_callers_are_measured_beside_large_ones(tmp_path: Path) -> None:
     assert (found["large_callers"], found["callers_of_equal"]) == (2, 3)
     for mix in ("small_alone", "small_beside_large", "equal_callers"):
         assert found[mix]["requests"] > 0
-        assert 0 <= found[mix]["refused_share"] <= 1
+        assert 0 <= found[mix]["rejected_share"] <= 1
         assert found[mix]["p50_ms"] > 0

@@ -7,7 +7,7 @@ from tests.offline.formats.recipe_folders import folder, sorted_out, texts
 
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import espnet
-from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.reading_report import MIN_SCORE, Reading
 from wordgate.offline.records import raise_on_error
 
 
@@ -34,7 +34,7 @@ def test_minus_infinity_ranks_last(tmp_path: Path) -> None:
     folder(tmp_path, {"1best_recog/text": "u A\n", "1best_recog/score": "u tensor(-inf)\n"})
     folder(tmp_path, {"2best_recog/text": "u B\n", "2best_recog/score": "u -3\n"})
     [found] = raise_on_error(espnet.read(tmp_path))
-    assert [h.scores["acoustic_log_prob"] for h in found.hypotheses] == [LEAST, -3.0]
+    assert [h.scores["acoustic_log_prob"] for h in found.hypotheses] == [MIN_SCORE, -3.0]
 
 
 def test_a_broken_utterance_costs_itself_alone(tmp_path: Path) -> None:

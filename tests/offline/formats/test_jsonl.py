@@ -9,7 +9,7 @@ import pytest
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import jsonl
 from wordgate.offline.null_labels import NullLabels
-from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.reading_report import MIN_SCORE, Reading
 from wordgate.offline.records import raise_on_error
 
 RANKING = [
@@ -59,7 +59,7 @@ def test_minus_infinity_ranks_last(tmp_path: Path) -> None:
     path = _written(tmp_path, good, good.replace("-I", "I"), good.replace("-Infinity", "NaN"))
     first, *others = jsonl.read(path)
     assert not isinstance(first, InvalidFile)
-    assert first.hypotheses[0].scores == {"am": LEAST}
+    assert first.hypotheses[0].scores == {"am": MIN_SCORE}
     assert [str(each).partition("heard.jsonl:")[2] for each in others] == [
         "2: candidates[0].am: is inf; must be finite",
         "3: candidates[0].am: is nan; must be finite",

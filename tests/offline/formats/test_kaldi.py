@@ -8,7 +8,7 @@ from tests.offline.formats.recipe_folders import folder, sorted_out, texts
 
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import kaldi
-from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.reading_report import MIN_SCORE, Reading
 from wordgate.offline.records import raise_on_error
 
 RNNLM_RESCORE: dict[str, str | bytes] = {
@@ -147,7 +147,7 @@ def test_an_infinite_cost_ranks_last(tmp_path: Path) -> None:
     """A cost of infinity is the lowest score; minus infinity is rejected."""
     files: dict[str, str | bytes] = {"words_text": "u-1 a\nu-2 b\n", "acwt": "u-1 inf\nu-2 9\n"}
     [found] = raise_on_error(kaldi.read(folder(tmp_path, files)))
-    assert [h.scores["acoustic_log_prob"] for h in found.hypotheses] == [LEAST, -9.0]
+    assert [h.scores["acoustic_log_prob"] for h in found.hypotheses] == [MIN_SCORE, -9.0]
     for wrong in ("-inf", "nan"):
         folder(tmp_path, {"acwt": f"u-1 1\nu-2 {wrong}\n"})
         _, [error] = sorted_out(kaldi.read(tmp_path))

@@ -10,7 +10,7 @@ from tests.offline.formats.recipe_folders import lattice, sorted_out
 from wordgate.errors import InvalidFile
 from wordgate.offline.formats import slf
 from wordgate.offline.formats.slf import ScoreAt
-from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.reading_report import MIN_SCORE, Reading
 from wordgate.offline.records import raise_on_error
 from wordgate.scoring.lattice import Arc, Lattice
 
@@ -180,7 +180,7 @@ def test_marks_without_sound_say_nothing(tmp_path: Path) -> None:
 def test_minus_infinity_is_the_least_score(tmp_path: Path) -> None:
     """A link with a score of minus infinity is worse than all others."""
     scores = [arc.scores for arc in slf.read_lattice(_written(tmp_path, LINKS)).arcs]
-    assert scores[2] == {"acoustic_log_prob": LEAST}
+    assert scores[2] == {"acoustic_log_prob": MIN_SCORE}
 
 
 def test_base_0_says_that_scores_are_probabilities(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_base_0_says_that_scores_are_probabilities(tmp_path: Path) -> None:
     text = "base=0\nN=2 L=2\nI=0\nI=1\nJ=0 S=0 E=1 W=a a=0.5 l=1\nJ=1 S=0 E=1 W=b a=0\n"
     scores = [arc.scores for arc in slf.read_lattice(_written(tmp_path, text)).arcs]
     assert scores[0] == {"acoustic_log_prob": math.log(0.5), "lm_log_prob": 0.0}
-    assert scores[1]["acoustic_log_prob"] == LEAST
+    assert scores[1]["acoustic_log_prob"] == MIN_SCORE
     with pytest.raises(
         InvalidFile, match=r"a=-0.5 is negative; with base=0 it must be a probability"
     ):

@@ -7,7 +7,7 @@ import pytest
 from tests.offline.formats.recipe_folders import folder, network, sorted_out, texts
 
 from wordgate.offline.formats import srilm
-from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.reading_report import MIN_SCORE, Reading
 from wordgate.offline.records import raise_on_error
 
 MESH = """name u1
@@ -44,7 +44,7 @@ def test_one_file_may_be_given(tmp_path: Path) -> None:
     """A single file is accepted; minus infinity is the lowest score."""
     folder(tmp_path, {"u1": "-inf -14 1 a\n"})
     [found] = raise_on_error(srilm.read(tmp_path / "u1"))
-    assert found.hypotheses[0].scores["acoustic_log_prob"] == LEAST
+    assert found.hypotheses[0].scores["acoustic_log_prob"] == MIN_SCORE
 
 
 def test_a_mesh_is_a_confusion_network(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_mesh_is_a_confusion_network(tmp_path: Path) -> None:
     assert slots == [
         [("", 0.0)],
         [("the", math.log(0.75)), ("a", math.log(0.25))],
-        [("sun", math.log(0.5)), ("", math.log(0.5)), ("son", LEAST)],
+        [("sun", math.log(0.5)), ("", math.log(0.5)), ("son", MIN_SCORE)],
     ]
     report = "\n".join(reading.report())
     assert "skipped lines posterior, lines info: not part of a confusion network" in report

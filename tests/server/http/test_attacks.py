@@ -26,7 +26,7 @@ from tests.server.http.conftest import HTTP
 from wordgate.protocol.limits import Limits
 from wordgate.server.http.connections import most_connections
 
-MOST_MEMORY = 600_000_000
+MAX_MEMORY = 600_000_000
 """Maximum resident memory in bytes of a server under attack."""
 
 LIMITS = Limits()
@@ -47,7 +47,7 @@ def survives(attacked: RunningServer) -> Iterator[None]:
     """After each attack the server answers, has bounded memory, and has logged no defect."""
     yield
     assert post(attacked, PREDICT, FINE).status == 200
-    assert resident_bytes(attacked) < MOST_MEMORY
+    assert resident_bytes(attacked) < MAX_MEMORY
     assert "internal error" not in attacked.output
     assert "unhandled exception" not in attacked.output
     assert "Traceback" not in attacked.output

@@ -3,7 +3,7 @@
 import pytest
 
 from wordgate.errors import InvalidInput
-from wordgate.server.http.json_bounds import MOST_DEPTH, MOST_VALUES, check_json
+from wordgate.server.http.json_bounds import MAX_DEPTH, MAX_VALUES, check_json
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,8 @@ from wordgate.server.http.json_bounds import MOST_DEPTH, MOST_VALUES, check_json
     [
         b'"' + b"[" * 1000 + b'"',
         b'{"history": "\\"' + b"{" * 1000 + b'\\\\"}',
-        b"[" * MOST_DEPTH + b"]" * MOST_DEPTH,
-        b'"' + b"," * (MOST_VALUES + 1) + b'"',
+        b"[" * MAX_DEPTH + b"]" * MAX_DEPTH,
+        b'"' + b"," * (MAX_VALUES + 1) + b'"',
         b"",
     ],
 )
@@ -24,10 +24,10 @@ def test_text_does_not_count(text: bytes) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"[" * (MOST_DEPTH + 1),
+        b"[" * (MAX_DEPTH + 1),
         b'{"a":' * 1_000_000,
-        b'["]]]]", ' * (MOST_DEPTH + 1),
-        b"[" * (MOST_DEPTH + 1) + b'"unfinished ]]]]]',
+        b'["]]]]", ' * (MAX_DEPTH + 1),
+        b"[" * (MAX_DEPTH + 1) + b'"unfinished ]]]]]',
     ],
 )
 def test_deep_json_is_refused(text: bytes) -> None:
@@ -39,4 +39,4 @@ def test_deep_json_is_refused(text: bytes) -> None:
 def test_json_of_very_many_values_is_refused() -> None:
     """The number of values is limited: each takes much more memory than bytes."""
     with pytest.raises(InvalidInput, match="values"):
-        check_json(b"[" + b"{}," * MOST_VALUES)
+        check_json(b"[" + b"{}," * MAX_VALUES)

@@ -19,7 +19,7 @@ from wordgate.api.v1.rescoring_pb2 import (
 from wordgate.errors import InvalidInput
 from wordgate.server.rpc.wire_format import check_density, parsed
 
-MOST = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 _RANDOM = Random(1)
 USEFUL = {
     "as many arcs as are accepted": RescoreRequest(
@@ -59,8 +59,8 @@ USEFUL = {
 def test_useful_messages_pass(name: str) -> None:
     """A message within the other limits is not too dense."""
     data = USEFUL[name].SerializeToString()
-    assert len(data) < MOST
-    assert len(list(check_density(data, MOST))) >= len(data) // 65_536
+    assert len(data) < MAX_BYTES
+    assert len(list(check_density(data, MAX_BYTES))) >= len(data) // 65_536
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_useful_messages_pass(name: str) -> None:
 def test_messages_of_tiny_fields_are_rejected(field: bytes) -> None:
     """The encoding of their length or tag does not matter."""
     with pytest.raises(InvalidInput, match="short fields"):
-        list(check_density(field * (MOST // len(field)), MOST))
+        list(check_density(field * (MAX_BYTES // len(field)), MAX_BYTES))
 
 
 @pytest.mark.parametrize("step", [65_535, 65_536, 65_537])

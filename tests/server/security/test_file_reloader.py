@@ -73,7 +73,7 @@ async def test_an_invalid_file_is_logged_once(
     assert [line["log_level"] for line in logged] == ["error", "info"]
     assert reader.path.name in logged[0]["problem"]
     assert reader.found == ["better"]
-    assert _count(metrics, "refused") == _count(metrics, "read") == 1
+    assert _count(metrics, "rejected") == _count(metrics, "read") == 1
 
 
 async def test_any_error_keeps_the_previous_content(
@@ -88,7 +88,7 @@ async def test_any_error_keeps_the_previous_content(
         for _ in range(2):
             await reloading.look()
     assert logged[0]["problem"].startswith("UnicodeDecodeError: ")
-    assert _count(metrics, "refused") == 1
+    assert _count(metrics, "rejected") == 1
     assert reader.found == ["better"]
 
 
@@ -100,7 +100,7 @@ async def test_a_missing_file_is_rejected(
     with capture_logs():
         await reloading.look()
         await reloading.look()
-    assert _count(metrics, "refused") == 1
+    assert _count(metrics, "rejected") == 1
 
 
 def _count(metrics: Metrics, result: str) -> float | None:

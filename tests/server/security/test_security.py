@@ -166,7 +166,7 @@ async def test_tokens_are_reloaded_while_serving(bundle: Path, tmp_path: Path) -
             await session.suggest("the")
             path.write_text("nonsense")
             labels = {"file": "tokens"}
-            until(lambda: server.metric(RELOADS, **labels, result="refused") == 1, "the refusal")
+            until(lambda: server.metric(RELOADS, **labels, result="rejected") == 1, "the refusal")
             assert (await client.predict("the")).suggestions
 
             path.write_text(_token("new").line)

@@ -105,7 +105,7 @@ def test_a_certificate_is_renewed_while_serving(bundle: Path, ca: Pair, shown: P
         client.predict("the")
 
         shown.certificate.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n")
-        refused = {"file": "certificate", "result": "refused"}
+        refused = {"file": "certificate", "result": "rejected"}
         until(lambda: server.metric(RELOADS, **refused) == 1, "the refusal")
         assert "shown.pem" in server.output
         assert _seen(server) == second

@@ -24,7 +24,7 @@ from wordgate.server.services.prediction import PredictionServicer
 from wordgate.server.telemetry.metrics import Metrics
 
 PACKAGE = str(Path(wordgate.__file__).parent)
-MOST_WARM, MOST_COLD = 330, 760
+MAX_WARM, MAX_COLD = 330, 760
 """Somewhat above what was measured: 290 for a known text, 710 for five new words."""
 
 
@@ -76,5 +76,5 @@ async def test_a_prediction_takes_few_calls(model: ServedModel) -> None:
         cold = await predict("The keys to the cabinet")
         warm = await predict("The keys to the cabinet")
     engine.close()
-    assert 100 < warm < MOST_WARM
-    assert warm < cold < MOST_COLD
+    assert 100 < warm < MAX_WARM
+    assert warm < cold < MAX_COLD

@@ -82,7 +82,7 @@ def test_words_are_counted_by_rank_with_their_surprisal(
         session.ask(pb.StreamPredictRequest(sequence=4, accept=pb.Accept(answer=3, suggestion=2)))
         session.ask(pb.StreamPredictRequest(sequence=5, insert=pb.Insert(text="zxcvb")))
         session.ask(pb.StreamPredictRequest(sequence=6, insert=pb.Insert(text=" ")))
-    expected = {"typed 2": 1, "typed 3": 1, "typed none": 1, "accepted 3": 1, "surprises": 3}
+    expected = {"typed 2": 1, "typed 3": 1, "typed none": 1, "accepted 3": 1, "surprisals": 3}
     until(lambda: _counts(server, counted) == expected, "all to be counted")
     labels = {"model": "tiny", "rank": "none"}
     assert server.metric("wordgate_typed_words_total", **labels) >= 0
@@ -95,7 +95,7 @@ def _counts(server: RunningServer, before: dict[str, float] | None = None) -> di
         for name, metric in (("typed", "typed_words"), ("accepted", "accepted_suggestions"))
         for rank in ("1", "2", "3", "none")
     }
-    now["surprises"] = server.metric("wordgate_typed_word_surprisal_nats_count")
+    now["surprisals"] = server.metric("wordgate_typed_word_surprisal_nats_count")
     if before is None:
         return now
     return {name: now[name] - before[name] for name in now if now[name] != before[name]}

@@ -11,7 +11,7 @@ from tests.running import RunningServer, serving, until
 
 from wordgate.protocol.address import split_address
 from wordgate.server.telemetry import http
-from wordgate.server.telemetry.http_connections import MOST_CONNECTIONS, OpenConnections
+from wordgate.server.telemetry.http_connections import MAX_CONNECTIONS, OpenConnections
 
 BEGUN = b"GET /metrics HTTP/1.1\r\nHost: here\r\nX-Long: "
 WHOLE = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -79,13 +79,13 @@ def test_slow_http_clients_do_not_block_probes(bundle: Path) -> None:
     """
     with serving(bundle) as server:
         before = server.metric("process_open_fds")
-        clients = [_connected(server) for _ in range(5 * MOST_CONNECTIONS)]
+        clients = [_connected(server) for _ in range(5 * MAX_CONNECTIONS)]
         for number, client in enumerate(clients):
             client.sendall((b"", BEGUN, WHOLE * 50)[number % 3])
             if number % 20 == 0:
                 assert server.get("/livez")[0] == 200
                 assert server.get("/readyz")[0] == 200
-        assert server.metric("process_open_fds") <= before + MOST_CONNECTIONS
+        assert server.metric("process_open_fds") <= before + MAX_CONNECTIONS
         until(lambda: server.metric("process_open_fds") <= before, "the connections to be closed")
         for client in clients:
             client.close()
@@ -107,7 +107,7 @@ def test_connections_without_a_request_are_closed_first() -> None:
     add: Any = open_connections.add
     add(Client("first", is_answered=True))
     add(Client("silent", is_answered=False))
-    for _ in range(MOST_CONNECTIONS - 2):
+    for _ in range(MAX_CONNECTIONS - 2):
         add(Client("other", is_answered=True))
     assert closed == []
     add(Client("newcomer", is_answered=True))

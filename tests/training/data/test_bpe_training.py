@@ -43,16 +43,16 @@ def trained() -> Tokenizer:
 @pytest.mark.parametrize("vocabulary", [513, 600, 900])
 def test_all_bytes_are_there_with_and_without_the_suffix(vocabulary: int) -> None:
     """All 256 bytes are in the vocabulary with and without the suffix, whatever the text."""
-    pieces = train(counts("the café is in the sea"), vocabulary)
+    tokenizer = train(counts("the café is in the sea"), vocabulary)
     single = Counter(
-        (written, bool(pieces.ends_word[piece]))
-        for piece, written in enumerate(pieces.bytes_of)
+        (written, bool(tokenizer.ends_word[token]))
+        for token, written in enumerate(tokenizer.bytes_of)
         if len(written) == 1
     )
     expected = {(bytes([byte]), ends): 1 for byte in range(256) for ends in (False, True)}
     assert single == expected
-    assert 513 <= pieces.size <= vocabulary
-    assert pieces.bytes_of[EOS] == b""
+    assert 513 <= tokenizer.size <= vocabulary
+    assert tokenizer.bytes_of[EOS] == b""
 
 
 def test_the_vocabulary_is_as_large_as_wanted(trained: Tokenizer) -> None:
@@ -62,18 +62,18 @@ def test_the_vocabulary_is_as_large_as_wanted(trained: Tokenizer) -> None:
     assert len(set(named)) == 700
 
 
-def test_pieces_are_numbered_by_falling_frequency(trained: Tokenizer) -> None:
+def test_tokens_are_numbered_by_falling_frequency(trained: Tokenizer) -> None:
     """The most frequent token in the counted words is number 1, and so on."""
     running: Counter[int] = Counter()
     for word, count in counts(SENTENCES.read_text("utf-8")).items():
-        for piece in trained.encode_word(word):
-            running[piece] += count
-    frequencies = [running[piece] for piece in range(1, trained.size)]
+        for token in trained.encode_word(word):
+            running[token] += count
+    frequencies = [running[token] for token in range(1, trained.size)]
     assert frequencies == sorted(frequencies, reverse=True)
     assert frequencies[0] > frequencies[100] > 0
 
 
-def test_frequent_words_are_one_piece(trained: Tokenizer) -> None:
+def test_frequent_words_are_one_token(trained: Tokenizer) -> None:
     """Frequent words are single tokens."""
     common = counts(SENTENCES.read_text("utf-8")).most_common(20)
     assert all(len(trained.encode_word(word)) == 1 for word, _ in common)
@@ -82,12 +82,12 @@ def test_frequent_words_are_one_piece(trained: Tokenizer) -> None:
 def test_weights_decide_what_is_learned() -> None:
     """The word with the larger weight becomes a token."""
     for heavy, light in (("sky", "dog"), ("dog", "sky")):
-        pieces = train({heavy: 1000.5, light: 1.0}, 515)
-        assert len(pieces.encode_word(heavy)) == 1
-        assert len(pieces.encode_word(light)) == 3
+        tokenizer = train({heavy: 1000.5, light: 1.0}, 515)
+        assert len(tokenizer.encode_word(heavy)) == 1
+        assert len(tokenizer.encode_word(light)) == 3
 
 
-def test_the_same_words_give_the_same_pieces_in_every_process() -> None:
+def test_the_same_words_give_the_same_tokens_in_every_process() -> None:
     """Ties between equally frequent merges are broken deterministically."""
     service = str(Path(wordgate.__file__).parents[1])
     found = {
@@ -108,11 +108,11 @@ def test_the_same_words_give_the_same_pieces_in_every_process() -> None:
 @given(st.dictionaries(st.text("abé<>/w'", min_size=1, max_size=6), st.integers(1, 50), min_size=1))
 def test_any_words_can_be_learned(drawn: dict[str, int]) -> None:
     """Any word can be encoded and decoded without loss."""
-    pieces = train(drawn, 560)
+    tokenizer = train(drawn, 560)
     for word in drawn:
-        found = pieces.encode_word(word)
-        assert b"".join(pieces.bytes_of[piece] for piece in found).decode() == word
-        assert np.flatnonzero(pieces.ends_word[list(found)]).tolist() == [len(found) - 1]
+        found = tokenizer.encode_word(word)
+        assert b"".join(tokenizer.bytes_of[token] for token in found).decode() == word
+        assert np.flatnonzero(tokenizer.ends_word[list(found)]).tolist() == [len(found) - 1]
 
 
 @pytest.mark.parametrize(

@@ -10,23 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgate.training.data.sampler import Sampler, Segment, SegmentLength
-from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.data.token_cache import TokenFile
 
 EOS = 0
 
 
-def _file(passages: Sequence[Sequence[int]]) -> PieceFile:
+def _file(passages: Sequence[Sequence[int]]) -> TokenFile:
     starts = np.cumsum([0, *map(len, passages)]).astype(np.uint64)
-    return PieceFile(np.array([p for passage in passages for p in passage], np.uint16), starts)
+    return TokenFile(np.array([p for passage in passages for p in passage], np.uint16), starts)
 
 
-def _numbered(count: int, length: int, first: int = 1) -> PieceFile:
+def _numbered(count: int, length: int, first: int = 1) -> TokenFile:
     """Return passages of distinct tokens, so that a token identifies its passage."""
     return _file([range(first + i * length, first + (i + 1) * length) for i in range(count)])
 
 
 def _sampler(
-    files: Sequence[PieceFile],
+    files: Sequence[TokenFile],
     weights: Sequence[float] | None = None,
     batch: int = 3,
     length: int = 5,
@@ -52,11 +52,11 @@ def _columns(segments: Sequence[Segment]) -> list[list[int]]:
 def _passages_read(column: Sequence[int]) -> list[list[int]]:
     """Return the passages between the `<eos>` tokens of a column; the last may be incomplete."""
     found: list[list[int]] = []
-    for piece in column:
-        if piece == EOS:
+    for token in column:
+        if token == EOS:
             found.append([])
         else:
-            found[-1].append(piece)
+            found[-1].append(token)
     return found[:-1]
 
 
@@ -199,4 +199,4 @@ def test_segments_of_varying_length_read_every_token_once() -> None:
     segments = [sampler.next_segment() for _ in range(60)]
     assert len({len(segment.read) for segment in segments}) > 4
     passages = _passages_read(_columns(segments)[0])[:40]
-    assert sorted(piece for passage in passages for piece in passage) == sorted(file.pieces)
+    assert sorted(token for passage in passages for token in passage) == sorted(file.tokens)

@@ -13,17 +13,17 @@ from wordgate.training.data.sequential_sampler import (
     columns_of,
     running_text,
 )
-from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.data.token_cache import TokenFile
 
 VARYING = SegmentLength(5, deviation=2.0, half_share=0.3)
 
 
-def _file(passages: Sequence[Sequence[int]]) -> PieceFile:
+def _file(passages: Sequence[Sequence[int]]) -> TokenFile:
     starts = np.cumsum([0, *map(len, passages)]).astype(np.uint64)
-    return PieceFile(np.array([p for passage in passages for p in passage], np.uint32), starts)
+    return TokenFile(np.array([p for passage in passages for p in passage], np.uint32), starts)
 
 
-def _distinct(tokens: int) -> list[PieceFile]:
+def _distinct(tokens: int) -> list[TokenFile]:
     """Return a text of the tokens 1, 2, 3 … and one `<eos>` at its end."""
     return [_file([range(1, tokens)])]
 

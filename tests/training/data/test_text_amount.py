@@ -10,17 +10,17 @@ from tests.training.small_run import write_recipe
 
 from wordgate.training import recipe as recipes
 from wordgate.training.data import text_amount
-from wordgate.training.data.token_cache import PieceFile, TokenisedText
+from wordgate.training.data.token_cache import TokenFile, TokenisedText
 
 
 def _text(words: int) -> TokenisedText:
     """Return a text of `words` words of two tokens each."""
-    pieces: Any = SimpleNamespace(ends_word=np.array([False, True]))
-    file = PieceFile(
+    tokenizer: Any = SimpleNamespace(ends_word=np.array([False, True]))
+    file = TokenFile(
         np.tile(np.array([0, 1], np.uint16), words), np.array([0, 2 * words], np.uint64)
     )
-    none = PieceFile(np.zeros(0, np.uint16), np.array([0], np.uint64))
-    return TokenisedText(pieces, [file], [none], "key")
+    none = TokenFile(np.zeros(0, np.uint16), np.array([0], np.uint64))
+    return TokenisedText(tokenizer, [file], [none], "key")
 
 
 @pytest.mark.parametrize(

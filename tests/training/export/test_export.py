@@ -93,12 +93,12 @@ def test_a_manifest_says_what_was_done(trained: Path, folder: Path) -> None:
     assert (manifest.network.layers, manifest.network.width) == (2, 32)
     assert manifest.network.cutoffs[-1] == manifest.network.vocabulary
     assert manifest.training["steps"] == 60
-    assert manifest.training["pieces"] == 60 * 8 * 12
+    assert manifest.training["tokens"] == 60 * 8 * 12
     figures = manifest.figures
     assert figures["mails.word_perplexity"] == 321.0
     assert 0 <= (figures["float32_largest_difference"] or 0) <= 1e-4
     assert 0.9 < (figures["int8_perplexity_ratio"] or 0) <= 1.01
-    assert (figures["checked_pieces"] or 0) > 50
+    assert (figures["checked_tokens"] or 0) > 50
     assert [source.name for source in manifest.text] == ["sentences.txt"]
     present = {path.name for path in place.iterdir()} - {"bundle.json"}
     assert present == set(manifest.files) >= {"MODEL_CARD.md", "curves.png", "words.tsv"}

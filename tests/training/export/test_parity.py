@@ -49,12 +49,12 @@ def test_a_network_and_its_graphs_agree(network: Network, tmp_path: Path, precis
     passages = _passages(70)
     network.train()
     found = compare(served_log_probs(model, passages), trained_log_probs(network, passages))
-    assert found.pieces == sum(len(passage) + 1 for passage in passages)
+    assert found.tokens == sum(len(passage) + 1 for passage in passages)
     assert found.largest_difference < (1e-4 if precision == "float32" else 0.5)
     assert found.perplexity_ratio == pytest.approx(1, abs=1e-5 if precision == "float32" else 0.02)
 
 
-def test_every_piece_is_asked_before_it_is_read() -> None:
+def test_every_token_is_asked_before_it_is_read() -> None:
     """Tokens are scored in order, starting after `<eos>` and ending with `<eos>`."""
     model = FakeModel.random(LEVELS, 3)
     passages = _passages(70)
@@ -68,12 +68,12 @@ def test_every_piece_is_asked_before_it_is_read() -> None:
 def test_long_passages_count_with_their_beginning(network: Network) -> None:
     """Long passages are truncated to 256 tokens without a final `<eos>`."""
     model = FakeModel.random(LEVELS, 3)
-    pieces = np.random.default_rng(4).integers(1, LEVELS.vocabulary, 300)
+    tokens = np.random.default_rng(4).integers(1, LEVELS.vocabulary, 300)
     for length, asked in ((255, 256), (256, 256), (257, 256), (300, 256)):
-        sequence = [0, *pieces[:length].tolist(), 0][: asked + 1]
+        sequence = [0, *tokens[:length].tolist(), 0][: asked + 1]
         expected = [model.log_prob(a, b) for a, b in itertools.pairwise(sequence)]
-        assert served_log_probs(model, [pieces[:length]]) == expected
-        assert len(trained_log_probs(network, [pieces[:length]])) == asked
+        assert served_log_probs(model, [tokens[:length]]) == expected
+        assert len(trained_log_probs(network, [tokens[:length]])) == asked
     assert sequence[-1] != 0
 
 
@@ -84,10 +84,10 @@ def test_figures_of_a_comparison() -> None:
     assert found.token_perplexity == pytest.approx(math.exp(2.0))
     assert found.reference_token_perplexity == pytest.approx(math.exp(1.75))
     assert found.perplexity_ratio == pytest.approx(math.exp(0.25))
-    assert found.pieces == 2
+    assert found.tokens == 2
 
 
-def test_a_boundless_surprise_is_a_great_number() -> None:
+def test_a_boundless_surprisal_is_a_great_number() -> None:
     """An extreme perplexity is reported as a number and does not raise."""
     assert compare([-9000.0], [-1.0]).perplexity_ratio > 1e300
 

@@ -46,9 +46,9 @@ def _updates(trainer: Trainer, count: int) -> list[float]:
     """Make updates and return their losses."""
     losses = []
     for _ in range(count):
-        trainer.window = LossMeter()
+        trainer.loss_meter = LossMeter()
         trainer.update()
-        losses.append(trainer.window.surprise)
+        losses.append(trainer.loss_meter.surprisal)
     return losses
 
 

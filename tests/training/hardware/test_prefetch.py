@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from wordgate.training.data.sampler import Sampler, SegmentLength
-from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.data.token_cache import TokenFile
 from wordgate.training.hardware.prefetch import Batch, Prefetcher
 from wordgate.training.model.adaptive_softmax_loss import cluster_members, clusters
 
@@ -17,8 +17,8 @@ CPU = torch.device("cpu")
 def _sampler() -> Sampler:
     random = np.random.default_rng(3)
     ends = np.cumsum([0, *random.integers(1, 30, size=20)]).astype(np.uint64)
-    pieces = random.integers(1, 40, size=int(ends[-1])).astype(np.uint16)
-    return Sampler([PieceFile(pieces, ends)], [1.0], 6, SegmentLength(5, 1.0), 0.2, seed=4)
+    tokens = random.integers(1, 40, size=int(ends[-1])).astype(np.uint16)
+    return Sampler([TokenFile(tokens, ends)], [1.0], 6, SegmentLength(5, 1.0), 0.2, seed=4)
 
 
 def _equal(one: Batch, other: Batch) -> bool:

@@ -118,11 +118,11 @@ class TokenAlternative(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PIECE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     ENDS_WORD_FIELD_NUMBER: _builtins.int
     LOG_PROB_FIELD_NUMBER: _builtins.int
-    piece: _builtins.str
-    """The token, as in `ExplainedToken.piece`."""
+    text: _builtins.str
+    """The token, as in `ExplainedToken.text`."""
     ends_word: _builtins.bool
     """Whether the token ends its word."""
     log_prob: _builtins.float
@@ -130,13 +130,13 @@ class TokenAlternative(_message.Message):
     def __init__(
         self,
         *,
-        piece: _builtins.str = ...,
+        text: _builtins.str = ...,
         ends_word: _builtins.bool = ...,
         log_prob: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends_word", b"ends_word", "log_prob", b"log_prob", "piece", b"piece"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends_word", b"ends_word", "log_prob", b"log_prob", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -210,12 +210,12 @@ class ExplainedToken(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PIECE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     WORD_INDEX_FIELD_NUMBER: _builtins.int
     SURPRISAL_FIELD_NUMBER: _builtins.int
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
     LAYERS_FIELD_NUMBER: _builtins.int
-    piece: _builtins.str
+    text: _builtins.str
     """The token. Bytes that are not a whole character are written in hexadecimal, like `<0xF0>`. The
     end of a line or of the text is `<eos>`.
     """
@@ -234,7 +234,7 @@ class ExplainedToken(_message.Message):
     def __init__(
         self,
         *,
-        piece: _builtins.str = ...,
+        text: _builtins.str = ...,
         word_index: _builtins.int = ...,
         surprisal: _builtins.float = ...,
         alternatives: _abc.Iterable[Global___TokenAlternative] | None = ...,
@@ -242,7 +242,7 @@ class ExplainedToken(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "layers", b"layers", "piece", b"piece", "surprisal", b"surprisal", "word_index", b"word_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "layers", b"layers", "surprisal", b"surprisal", "text", b"text", "word_index", b"word_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -284,7 +284,7 @@ def _worst(report: dict[str, Any]) -> dict[str, Any]:
         worst["growth_megabytes"] = max(
             each["growth_megabytes"] for each in report["outcomes"].values()
         )
-    for group in ("legal", "refused"):
+    for group in ("legal", "rejected"):
         beside = [each["beside"] for each in report[group].values() if "beside" in each]
         figures = [each[kind] for each in beside for kind in PINGS]
         times = [each["p99_ms"] for each in figures if "p99_ms" in each]

@@ -19,7 +19,7 @@ LIST_MODELS = "/wordgate.v1.ModelService/ListModels"
 EXPLAIN = "/wordgate.v1.ModelService/Explain"
 GET_MODEL = "/wordgate.v1.ModelService/GetModel"
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """The server's default message size limit."""
 
 MARK = "qzqzqzqz"
@@ -28,7 +28,7 @@ MARK = "qzqzqzqz"
 EMPTY_FIELDS = 500_000
 """Number of empty 2-byte fields that nearly fill a message. It is rejected before parsing."""
 
-_MOST_EMPTY_FIELDS = 131_000
+_MAX_EMPTY_FIELDS = 131_000
 """Slightly below the maximum number of fields per message."""
 
 
@@ -75,7 +75,7 @@ def nested(*fields: int, content: bytes) -> bytes:
     return content
 
 
-def empties(number: int, count: int = _MOST_EMPTY_FIELDS) -> bytes:
+def empties(number: int, count: int = _MAX_EMPTY_FIELDS) -> bytes:
     """Return many empty length-delimited fields; the field number must be below 16."""
     return bytes([number << 3 | 2, 0]) * count
 

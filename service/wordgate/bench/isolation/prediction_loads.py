@@ -71,7 +71,7 @@ def _predict_history(history: Callable[[Random], str]) -> Made:
     return made
 
 
-def _predict_passed_over(random: Random) -> Load:
+def _predict_rejected(random: Random) -> Load:
     options = prediction_pb2.SuggestionOptions(hide_rejected=True)
     prefix = MARK + rare_word(random, 127 - len(MARK))
     message = _predict(prefix=prefix, options=_most_suggestions(options))
@@ -131,7 +131,7 @@ def _stream_predict_end(random: Random) -> Load:
     return _typing([f"{long_history(random)} "], _all_options(random))
 
 
-def _stream_predict_pieces(random: Random) -> Load:
+def _stream_predict_tokens(random: Random) -> Load:
     return _typing([f"{most_tokens(random)} "], _all_options(random))
 
 
@@ -159,16 +159,16 @@ PREDICTION: Mapping[str, Made] = {
     "predict_letters": _predict_history(lambda _: (MARK + "a" * 120) * 510),
     "predict_thai": _predict_history(lambda random: unbroken(random, 0xE01, 0xE2E)),
     "predict_tifinagh": _predict_history(lambda random: unbroken(random, 0x2D30, 0x2D67)),
-    "predict_pieces": _predict_history(most_tokens),
-    "predict_passed_over": _predict_passed_over,
+    "predict_tokens": _predict_history(most_tokens),
+    "predict_rejected": _predict_rejected,
     "predict_all_options": _predict_most(""),
     "predict_all_options_prefix": _predict_most("thr"),
-    "predict_all_options_pieces": _predict_most("thr", most_tokens),
+    "predict_all_options_tokens": _predict_most("thr", most_tokens),
     "predict_rare_prefix": _predict_rare_prefix,
     "predict_correct_last": _predict_correct_last,
     "stream_predict_beginning": _stream_predict_beginning,
     "stream_predict_end": _stream_predict_end,
-    "stream_predict_pieces": _stream_predict_pieces,
+    "stream_predict_tokens": _stream_predict_tokens,
     "stream_generate": _stream_generate,
 }
 """Loads of `PredictionService`."""

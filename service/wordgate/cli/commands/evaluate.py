@@ -200,7 +200,10 @@ def evaluate(
         _report_comparison(compared, as_json)
         return
     pairs = SUITES[suite].read(data) if suite and data else []
-    with connected_model(model, server, batch=True) as opened, counted(opened) as language_model:
+    with (
+        connected_model(model, server, priority="batch") as opened,
+        counted(opened) as language_model,
+    ):
         if cloze_tests == _BUILTIN:
             _warn_of_language(opened)
         if suite:

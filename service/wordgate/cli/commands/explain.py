@@ -39,7 +39,7 @@ from wordgate.scoring.explanation import DEFAULT_TOP_K, ExplanationQuery
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BITS_PER_BLOCK = 1.0
-_MOST_BLOCKS = 20
+_MAX_BLOCKS = 20
 _SHOWN_ALTERNATIVES = 3
 _NOT_WITH_PROBE = ("without", "top_k", "no_eos", "return_units", "html")
 
@@ -130,7 +130,7 @@ def explain(
     if plot is not None:
         check_picture(plot)
     if probed is not None:
-        _probe(probed, text, plot, as_json, connected_model(model, server, batch=True))
+        _probe(probed, text, plot, as_json, connected_model(model, server, priority="batch"))
         return
     query = ExplanationQuery(text or "", without, top_k, return_units, not no_eos)
     with connected_model(model, server) as language_model:
@@ -193,7 +193,7 @@ def document(answer: ExplanationResult) -> Explained:
         "words": words,
         "tokens": [
             {
-                "piece": token.piece,
+                "text": token.text,
                 "word": shown(words[token.word_index]),
                 "word_index": token.word_index,
                 "surprisal": token.surprisal,
@@ -242,7 +242,7 @@ def _table(explained: Explained, answer: ExplanationResult) -> Table:
 
 def _bar(size: float) -> str:
     """Return a bar of one block per bit, to an eighth of a block."""
-    eighths = round(8 * min(_MOST_BLOCKS, size / _BITS_PER_BLOCK))
+    eighths = round(8 * min(_MAX_BLOCKS, size / _BITS_PER_BLOCK))
     return _BLOCKS[8] * (eighths // 8) + _BLOCKS[eighths % 8].strip()
 
 

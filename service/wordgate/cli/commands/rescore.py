@@ -66,7 +66,7 @@ def rescore(
     no_eos: bool,
     output_format: str | None,
     output: Path | None,
-    keep_going: bool,
+    skip_invalid: bool,
     normalise: str,
     unit: str,
     model: Path | None,
@@ -95,8 +95,10 @@ def rescore(
     rates = _Rates(counting_of(normalise, unit))
     in_flight = 1 if source.is_standard_input else DEFAULT_IN_FLIGHT
     with (
-        results(output, source.path, keep_going, tuned=tuned and score_weights) as out,
-        connected_model(model, server, batch=in_flight > 1) as language_model,
+        results(output, source.path, skip_invalid, tuned=tuned and score_weights) as out,
+        connected_model(
+            model, server, priority="batch" if in_flight > 1 else "realtime"
+        ) as language_model,
     ):
         utterances = announced(source.read(out.read), score_weights)
         records = out.rest_of(utterances, source.path)

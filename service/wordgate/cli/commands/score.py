@@ -52,7 +52,7 @@ def score(
     no_eos: bool,
     return_words: bool,
     output: Path | None,
-    keep_going: bool,
+    skip_invalid: bool,
     model: Path | None,
     server: ServerConnection | None,
     as_json: bool,
@@ -73,13 +73,15 @@ def score(
         )
     if input_file is None and not candidates:
         raise click.UsageError("CANDIDATES: are missing; pass candidates, or a file with --input")
-    if input_file is None and (output or keep_going):
+    if input_file is None and (output or skip_invalid):
         raise click.UsageError(f"{'--output' if output else '--skip-invalid'}: requires --input")
     if input_file is not None:
-        batch = input_file != STANDARD_INPUT
+        is_batch = input_file != STANDARD_INPUT
         with (
-            results(output, input_file, keep_going) as out,
-            connected_model(model, server, batch=batch) as language_model,
+            results(output, input_file, skip_invalid) as out,
+            connected_model(
+                model, server, priority="batch" if is_batch else "realtime"
+            ) as language_model,
         ):
             _score_file(language_model, input_file, not no_eos, return_words, out)
         out.end(input_file)

@@ -33,12 +33,13 @@ def _checked(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @click.option(
     "--isolate-cache",
-    "own_cache",
     is_flag=True,
     help="Do not share cached states with other tokens, so that response times reveal nothing "
     "about other clients' texts.",
 )
-def token(name: str, rows_per_second: float | None, streams: int | None, own_cache: bool) -> None:
+def token(
+    name: str, rows_per_second: float | None, streams: int | None, isolate_cache: bool
+) -> None:
     """Create a bearer token for the clients called NAME in the server's log.
 
     The token is printed on standard error, once, and is not stored. Its line, which contains only
@@ -47,6 +48,6 @@ def token(name: str, rows_per_second: float | None, streams: int | None, own_cac
         wordgate token phone >> tokens
     """
     made = new_token()
-    namespace = secrets.token_hex(_NAMESPACE_BYTES).encode() if own_cache else None
+    namespace = secrets.token_hex(_NAMESPACE_BYTES).encode() if isolate_cache else None
     click.echo(Token(name, digest_of(made), Quota(rows_per_second, streams), namespace).line)
     click.echo(made, err=True)

@@ -138,7 +138,7 @@ def train(
         checkpoint, figures = measure(path, folder, evaluation_file)
         click.echo(
             f"{evaluation_file}: perplexity {figures.token_perplexity:.2f} per token, "
-            f"{figures.pieces:,} tokens including <eos>, {checkpoint}"
+            f"{figures.tokens:,} tokens including <eos>, {checkpoint}"
         )
         return
     # A recipe written for --text contains the files' paths.

@@ -35,7 +35,6 @@ _LATTICES = (
 )
 @click.option(
     "--skip-invalid",
-    "keep_going",
     is_flag=True,
     help="Report an invalid utterance, skip it, and continue.",
 )
@@ -51,7 +50,7 @@ _LATTICES = (
 def tune(
     source: Source,
     ignored: tuple[str, ...],
-    keep_going: bool,
+    skip_invalid: bool,
     normalise: str,
     unit: str,
     plot: Path | None,
@@ -75,10 +74,10 @@ def tune(
         check_picture(plot)
     say(f"tuning on {source.path}: scoring every candidate, then searching for weights")
     utterances = _some(_without_lattices(source.read()), source.path)
-    refusals = _Refusals(keep_going)
+    refusals = _Refusals(skip_invalid)
     try:
         with (
-            connected_model(model, server, batch=True) as opened,
+            connected_model(model, server, priority="batch") as opened,
             counted(opened) as language_model,
         ):
             known = tuning.collect(
@@ -103,15 +102,15 @@ def tune(
 
 
 class _Refusals:
-    """Invalid utterances: raise the first error, or with `keep_going` report and count them all."""
+    """Invalid utterances: raise the first error, or with `skip_invalid` report and count all."""
 
-    def __init__(self, keep_going: bool) -> None:
-        self._keep_going = keep_going
+    def __init__(self, skip_invalid: bool) -> None:
+        self._skip_invalid = skip_invalid
         self._count = 0
 
     def add(self, error: InvalidFile) -> None:
-        """Report and count an error, or raise it without `keep_going`."""
-        if not self._keep_going:
+        """Report and count an error, or raise it without `skip_invalid`."""
+        if not self._skip_invalid:
             raise error
         self._count += 1
         click.echo(f"wordgate: {error}", err=True)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wordgate.cli.options.server import ServerConnection, server_options
+from wordgate.cli.options.server import PriorityName, ServerConnection, server_options
 from wordgate.engine.results import GenerativeModel
 from wordgate.errors import InvalidConfiguration
 from wordgate.lm.model_version import ModelVersion
@@ -50,12 +50,12 @@ def json_option(command: F) -> F:
 
 @contextmanager
 def connected_model(
-    model: Path | None, server: ServerConnection | None, *, batch: bool = False
+    model: Path | None, server: ServerConnection | None, *, priority: PriorityName = "realtime"
 ) -> Iterator[GenerativeModel]:
-    """Open the model that the options name. `batch`: send requests with batch priority."""
+    """Open the model that the options name. Requests to a server have `priority`."""
     if model is not None and server is not None:
         raise click.UsageError("--model, --server: mutually exclusive; use one of them")
-    opened = server.connect(batch=batch) if server else _open(model)
+    opened = server.connect(priority=priority) if server else _open(model)
     try:
         yield opened
     finally:

@@ -31,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _option = partial(click.option, cls=SectionOption, section="Output")
 T = TypeVar("T")
 
-_REFUSED = "refused"
+_REJECTED = "rejected"
 _FORMATS = (".jsonl", ".trn", ".ctm")
 
 
@@ -42,13 +42,12 @@ def output_options(command: F) -> F:
         type=click.Path(dir_okay=False, path_type=Path),
         help="Output file; compressed if it ends in .gz or .xz. Rerun the command to resume.",
     )
-    keep_going = _option(
+    skip_invalid = _option(
         "--skip-invalid",
-        "keep_going",
         is_flag=True,
         help="Write an error record for a bad input record, and continue.",
     )
-    return output(keep_going(command))
+    return output(skip_invalid(command))
 
 
 def implied_format(output: Path | None) -> str | None:
@@ -66,13 +65,13 @@ class Results:
     """
 
     def __init__(
-        self, file: ResumableFile | None, bar: "Bar | None", keep_going: bool, source: Path
+        self, file: ResumableFile | None, bar: "Bar | None", skip_invalid: bool, source: Path
     ) -> None:
         self.done = file.progress.records if file else 0
         self._sums: dict[str, int] = {}
         self._file = file
         self._bar = bar
-        self._keep_going = keep_going
+        self._skip_invalid = skip_invalid
         self._source = source
         self._records = self.done
 
@@ -92,14 +91,14 @@ class Results:
 
     def refuse(self, error: InvalidFile, as_json: bool) -> None:
         """Write an error record for the next record, or raise the error without --skip-invalid."""
-        if not self._keep_going:
+        if not self._skip_invalid:
             raise error
         document = {"line": error.line, "error": error.problem}
         if self._source in error.path.parents:
             document["file"] = str(error.path)
         if not as_json:
             click.echo(f"wordgate: {error}", err=True)
-        self._write([json.dumps(document, ensure_ascii=False)] if as_json else [], {_REFUSED: 1})
+        self._write([json.dumps(document, ensure_ascii=False)] if as_json else [], {_REJECTED: 1})
 
     def rest_of(self, records: Iterator[T], source: Path) -> Iterator[T]:
         """Yield the records that are not finished yet.
@@ -121,7 +120,7 @@ class Results:
 
     def end(self, source: Path) -> None:
         """Raise `InvalidFile` if records were rejected, or if there were none."""
-        refused = self.sums.get(_REFUSED, 0)
+        refused = self.sums.get(_REJECTED, 0)
         if refused:
             raise InvalidFile(source, f"skipped {counting(refused, 'record')} (--skip-invalid)")
         if not self._records:
@@ -142,7 +141,7 @@ class Results:
 
 @contextmanager
 def results(
-    output: Path | None, source: Path, keep_going: bool, **fixed: object
+    output: Path | None, source: Path, skip_invalid: bool, **fixed: object
 ) -> Iterator[Results]:
     """Open the output for results of the records in `source`.
 
@@ -156,13 +155,13 @@ def results(
             if not output.parent.is_dir():
                 raise InvalidFile(output.parent, "does not exist; create the folder first")
             run = {**click.get_current_context().params, **fixed}
-            own = {"output", "keep_going"}
+            own = {"output", "skip_invalid"}
             file = ResumableFile(output, {n: str(run[n]) for n in sorted(run.keys() - own)})
             stack.enter_context(_kept(file, output))
             stack.enter_context(file)
         shown = sys.stderr.isatty() and not (output is None and sys.stdout.isatty())
         bar = stack.enter_context(Bar(source)) if shown else None
-        yield Results(file, bar, keep_going, source)
+        yield Results(file, bar, skip_invalid, source)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 TOKEN_VARIABLE = "WORDGATE_TOKEN"
+PriorityName = Literal["realtime", "batch"]
 
 _option = partial(click.option, cls=SectionOption, section="Server")
 _OPTIONS = {
@@ -59,17 +60,20 @@ class ServerConnection:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
-    def connect(self, model: str = "", *, batch: bool = False) -> "Client":
+    def connect(self, model: str = "", *, priority: PriorityName = "realtime") -> "Client":
         """Return a client. Raises the errors of `Client`, and `InvalidFile` for the token file."""
         from wordgate.client import Client, Priority
         from wordgate.client.tls import Tls
 
         files = self.tls_ca, self.tls_certificate, self.tls_key
         tls = Tls(*files) if self.tls or any(files) else None
-        priority = Priority.BATCH if batch else Priority.REALTIME
         try:
             return Client(
-                self.address, model=model, tls=tls, token=self._token(), priority=priority
+                self.address,
+                model=model,
+                tls=tls,
+                token=self._token(),
+                priority=Priority[priority.upper()],
             )
         except InvalidInput as error:
             if error.field != "token":

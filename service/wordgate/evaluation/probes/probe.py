@@ -23,7 +23,7 @@ from wordgate.offline.pipelining import in_turn
 from wordgate.scoring.explanation import ExplanationQuery
 
 BEST_UNITS = 5
-_UNDER_WAY = 16
+_IN_FLIGHT = 16
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _collect(model: GenerativeModel, data: ProbeData) -> tuple[Floats, list[str]
     def submit(text: str) -> "Future[ExplanationResult]":
         return model.submit_explain(_query(text))
 
-    for text, future in in_turn(by_text, submit, _UNDER_WAY):
+    for text, future in in_turn(by_text, submit, _IN_FLIGHT):
         first = data.examples[by_text[text][0]]
         try:
             cells, found = _word_states(future.result())

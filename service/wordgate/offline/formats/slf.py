@@ -19,7 +19,7 @@ from wordgate.errors import InvalidFile
 from wordgate.offline.formats import folders, slf_fields
 from wordgate.offline.formats.slf_fields import LatticeFields
 from wordgate.offline.lines import uncompressed
-from wordgate.offline.reading_report import LEAST, Reading
+from wordgate.offline.reading_report import MIN_SCORE, Reading
 from wordgate.offline.utterances import Utterance
 from wordgate.scoring.lattice import Arc, Lattice
 from wordgate.scoring.score_weights import ACOUSTIC
@@ -212,7 +212,7 @@ def _scores(
         scores[score] = value
         total += value * found.number(1, header, factor, 1.0)
     if _SCALED & header.keys():
-        scores[TOTAL] = max(total, LEAST)
+        scores[TOTAL] = max(total, MIN_SCORE)
     return scores
 
 

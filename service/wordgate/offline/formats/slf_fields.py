@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wordgate.errors import InvalidFile
 from wordgate.offline.lines import decode, raw_lines
-from wordgate.offline.reading_report import LEAST
+from wordgate.offline.reading_report import MIN_SCORE
 
 _HEADER = {"VERSION": "V", "UTTERANCE": "U", "SUBLAT": "S", "NODES": "N", "LINKS": "L"}
 _NODE = {"NODE": "I", "time": "t", "WORD": "W", "var": "v", "SUBLAT": "L"}
@@ -39,7 +39,7 @@ _ESCAPE = re.compile(r"\\([0-7]{3})|\\(.)|([^\\]+|\\$)")
 _BEGIN = re.compile(rb"\s*(VERSION|V|UTTERANCE|U|N|NODES)=")
 _LINK_LINE = re.compile(rb"\s*(J|LINK)=")
 
-_MOST_COMMENTS = 100
+_MAX_COMMENTS = 100
 """Maximum number of lines, such as comments, before the first line of a lattice."""
 
 Lines = list[tuple[int, bytes]]
@@ -68,13 +68,13 @@ class LatticeFields:
         """Convert a field, a logarithm to this base, to a natural logarithm.
 
         With base 0 the field is a probability. A probability of 0, or a logarithm of minus
-        infinity, becomes `LEAST`; a missing field becomes 0.
+        infinity, becomes `MIN_SCORE`; a missing field becomes 0.
         """
         if name not in fields:
             return 0.0
         number = self._float(line, fields, name)
         if number == -math.inf:
-            return LEAST
+            return MIN_SCORE
         if not math.isfinite(number):
             raise InvalidFile(self.path, f"{name}={fields[name]} is not finite", line)
         if base != 0:
@@ -82,7 +82,7 @@ class LatticeFields:
         if number < 0:
             problem = f"{name}={fields[name]} is negative; with base=0 it must be a probability"
             raise InvalidFile(self.path, problem, line)
-        return math.log(number) if number else LEAST
+        return math.log(number) if number else MIN_SCORE
 
     def _float(self, line: int, fields: Mapping[str, str], name: str) -> float:
         try:
@@ -108,7 +108,7 @@ def split(path: Path) -> Iterator[Lines]:
 def is_lattice(path: Path) -> bool:
     """Return whether one of the first 100 lines of a file begins a lattice."""
     try:
-        return any(_BEGIN.match(raw) for _, raw in islice(raw_lines(path), _MOST_COMMENTS))
+        return any(_BEGIN.match(raw) for _, raw in islice(raw_lines(path), _MAX_COMMENTS))
     except InvalidFile:
         return False
 

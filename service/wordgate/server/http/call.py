@@ -25,7 +25,7 @@ from wordgate.server.http.handlers import Handler
 
 _END = object()
 
-_MOST_JSON_BYTES = 192 * 1024
+_MAX_JSON_BYTES = 192 * 1024
 """Maximum size of a response's binary form that is written as JSON, which blocks the event loop for
 about 20 ms."""
 
@@ -136,9 +136,9 @@ class HttpCall:
 
         Raises `InvalidInput` for a response that is too large to be written as JSON.
         """
-        if self._is_json and message.ByteSize() > _MOST_JSON_BYTES:
+        if self._is_json and message.ByteSize() > _MAX_JSON_BYTES:
             problem = f"asks for a response of {message.ByteSize()} bytes, but JSON is limited to "
-            problem += f"{_MOST_JSON_BYTES}; ask for less, or send application/proto"
+            problem += f"{_MAX_JSON_BYTES}; ask for less, or send application/proto"
             raise InvalidInput("message", problem)
         self._taken = asyncio.get_running_loop().create_future()
         self._answers.put_nowait(message)

@@ -21,14 +21,14 @@ still sending could not read the response if the connection were closed at once.
 _UNREAD_SECONDS = 10.0
 """Time for a client to read a response, or the next part of it, as for a unary call over gRPC."""
 
-_MOST_CONNECTIONS = 1000
+_MAX_CONNECTIONS = 1000
 _SHARE_OF_FILES = 4
 
 
 def most_connections() -> int:
     """Return the limit of connections: 1000, or a quarter of the limit of open files."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(_MOST_CONNECTIONS, limit // _SHARE_OF_FILES) if limit > 0 else _MOST_CONNECTIONS
+    return min(_MAX_CONNECTIONS, limit // _SHARE_OF_FILES) if limit > 0 else _MAX_CONNECTIONS
 
 
 class _Connection(Protocol):
@@ -144,7 +144,7 @@ def connection_settings(limits: Limits, connections: Connections) -> dict[str, A
     """Return uvicorn's settings for connections with these limits."""
     return {
         "http": partial(KeptConnection, connections),
-        "backlog": _MOST_CONNECTIONS,
+        "backlog": _MAX_CONNECTIONS,
         "h11_max_incomplete_event_size": limits.max_header_bytes,
         "headers": [],
         "server_header": False,

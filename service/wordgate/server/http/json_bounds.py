@@ -8,10 +8,10 @@ import numpy as np
 
 from wordgate.errors import InvalidInput
 
-MOST_DEPTH = 32
+MAX_DEPTH = 32
 """Maximum nesting of objects and lists; requests need 8."""
 
-MOST_VALUES = 32_768
+MAX_VALUES = 32_768
 """Maximum number of values, which take about 20 ms to parse."""
 
 _QUOTE = ord('"')
@@ -24,10 +24,10 @@ def check_json(data: bytes) -> None:
     """Raise `InvalidInput` for JSON that is too deep or has too many values."""
     structure = _structure(data)
     depth = np.cumsum(_CHANGE[structure], dtype=np.int32).max(initial=0)
-    if depth > MOST_DEPTH:
-        raise InvalidInput("message", f"is nested more than {MOST_DEPTH} levels deep")
-    if np.count_nonzero(_BEGINS_VALUE[structure]) > MOST_VALUES:
-        problem = f"has more than {MOST_VALUES} values; send less, or send application/proto"
+    if depth > MAX_DEPTH:
+        raise InvalidInput("message", f"is nested more than {MAX_DEPTH} levels deep")
+    if np.count_nonzero(_BEGINS_VALUE[structure]) > MAX_VALUES:
+        problem = f"has more than {MAX_VALUES} values; send less, or send application/proto"
         raise InvalidInput("message", problem)
 
 

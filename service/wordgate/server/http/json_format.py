@@ -17,7 +17,7 @@ from wordgate.errors import InvalidInput
 from wordgate.server.http.handlers import SERVICE_FILES
 from wordgate.server.http.json_bounds import check_json
 
-_MOST_CHARACTERS = 200
+_MAX_CHARACTERS = 200
 """Maximum length of a parser's explanation in an error message: it may quote the request."""
 
 
@@ -38,7 +38,7 @@ class JsonFormat:
         try:
             return self._type(message_type).from_json(data).to_binary()
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            problem = " ".join(str(error).split())[:_MOST_CHARACTERS]
+            problem = " ".join(str(error).split())[:_MAX_CHARACTERS]
             raise InvalidInput("message", f"is not a {message_type} in JSON: {problem}") from None
 
     def of(self, message: Message) -> bytes:

@@ -22,7 +22,7 @@ from wordgate.server.telemetry.metrics import Metrics
 Listing = tuple[tuple[str | int, ...], ...]
 """Files of a folder with their sizes in bytes, modification times, modes and owners."""
 
-_MOST_LISTED = 10_000
+_MAX_LISTED = 10_000
 _UNREADABLE = "unreadable"
 
 
@@ -186,7 +186,7 @@ def listing(folder: Path) -> Listing:
     """Return a listing of a folder with at most 10,000 entries."""
     status = folder.stat()
     own = (status.st_mode, status.st_uid, status.st_gid)
-    return (own, *sorted(islice(_entries(folder, ""), _MOST_LISTED)))
+    return (own, *sorted(islice(_entries(folder, ""), _MAX_LISTED)))
 
 
 def _entries(folder: Path, before: str) -> Iterator[tuple[str | int, ...]]:

@@ -256,7 +256,7 @@ class CallInterceptor(ServerInterceptor):
             if (span := current_span.get()) is not None:
                 span.failed(error)
         if isinstance(error, Overloaded) and error.excess:
-            self._metrics.refused(error.excess)
+            self._metrics.rejected(error.excess)
         call = current_call.get() or RequestId()
         return encode_error(error, call.request_id)
 

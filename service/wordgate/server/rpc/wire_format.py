@@ -25,7 +25,7 @@ _MAX_EXPLAINED_BYTES = 4096
 
 _BYTES_PER_STEP = 64 * 1024
 _SHORT_FIELD_BYTES = 9
-_MOST_LENGTH_BYTES = 5
+_MAX_LENGTH_BYTES = 5
 _GOES_ON = 0x80
 """A varint byte with the continuation bit and no payload: a length of 0 may take 5 bytes."""
 
@@ -67,7 +67,7 @@ def check_density(data: bytes, max_message_bytes: int) -> Iterator[None]:
     most = max_message_bytes // _BYTES_PER_SHORT_FIELD
     count = 0
     for first in range(0, len(data), _BYTES_PER_STEP):
-        count += _short_fields(data[first : first + _BYTES_PER_STEP + _MOST_LENGTH_BYTES])
+        count += _short_fields(data[first : first + _BYTES_PER_STEP + _MAX_LENGTH_BYTES])
         if count > most:
             problem = f"has more than {most} short fields; split it into smaller messages"
             raise InvalidInput("message", problem)
@@ -79,7 +79,7 @@ def _short_fields(data: bytes) -> int:
     part = np.frombuffer(data, np.uint8)
     begun = _IS_TAG[part[:_BYTES_PER_STEP]]
     count = 0
-    for offset in range(1, _MOST_LENGTH_BYTES + 1):
+    for offset in range(1, _MAX_LENGTH_BYTES + 1):
         following = part[offset : offset + len(begun)]
         begun = begun[: len(following)]
         count += int(np.count_nonzero(begun & (following < _SHORT_FIELD_BYTES)))

@@ -65,7 +65,7 @@ class FileReloader(SettledPoller[str, Stamp]):
             self._log.error(
                 "file rejected; keeping the previous content", file=name, problem=problem
             )
-            self._metrics.reloaded(name, "refused")
+            self._metrics.reloaded(name, "rejected")
         else:
             self._log.info("file reloaded", file=name)
             self._metrics.reloaded(name, "read")

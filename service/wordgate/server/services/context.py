@@ -65,13 +65,13 @@ class ServingContext:
         *,
         admitted: bool = False,
         size: float = 0.0,
-        rows_at_once: int = 1,
+        parallel_rows: int = 1,
         expansions_of: Callable[[T], int] | None = None,
     ) -> "asyncio.Future[T]":
         """Schedule a task on the engine until its result, the call's deadline or cancellation.
 
         Cancelling the future drops the work. `admitted`: skip admission control, for sessions that
-        were already admitted; only the quota of their token applies. `size` and `rows_at_once`:
+        were already admitted; only the quota of their token applies. `size` and `parallel_rows`:
         cost of the request relative to others of its priority, for the estimate of its queueing
         delay. `expansions_of`: for a search, returns the expansions of its result. The future
         raises the errors of the task, `Overloaded` and `DeadlineExceeded`. Raises `Unavailable`.
@@ -96,7 +96,7 @@ class ServingContext:
             future.cancelled,
             admitted=admitted,
             size=size,
-            rows_at_once=rows_at_once,
+            parallel_rows=parallel_rows,
             observer=accounts,
         )
         try:

@@ -11,7 +11,7 @@ from wordgate.protocol.scoring import decode_priority
 from wordgate.scoring.explained_text import MAX_EXPLAINED_TOKENS
 from wordgate.scoring.explanation import ExplanationQuery
 from wordgate.server.services.context import Deadline, ServingContext
-from wordgate.server.services.scoring import BYTES_PER_TOKEN, LEAST_SIZE
+from wordgate.server.services.scoring import BYTES_PER_TOKEN, MIN_SIZE
 
 _ROWS_PER_TOKEN = 2
 """A step and an output row."""
@@ -46,4 +46,4 @@ def _size(query: ExplanationQuery) -> float:
     """Return the cost of a request in bytes, as `services.scoring.request_size` does."""
     written = min(len(query.text.encode("utf-8")), BYTES_PER_TOKEN * MAX_EXPLAINED_TOKENS)
     rows_per_token = _ROWS_PER_TOKEN * (2 if query.without else 1)
-    return LEAST_SIZE + written * (rows_per_token + _ROWS_PER_ALTERNATIVE * query.top_k)
+    return MIN_SIZE + written * (rows_per_token + _ROWS_PER_ALTERNATIVE * query.top_k)

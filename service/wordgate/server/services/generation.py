@@ -27,18 +27,18 @@ async def generated(
     """
     model = serving.model(request.model)
     task = model.begin_text(decode_generate_request(request, serving.limits))
-    draft: GenerationState | None = await serving.start(model, task, Priority.NORMAL, call)
-    while draft is not None:
+    state: GenerationState | None = await serving.start(model, task, Priority.NORMAL, call)
+    while state is not None:
         if serving.draining.is_set():
             raise Unavailable(DRAINING)
-        seed = draft.seed
+        seed = state.seed
         written = await serving.start(
             model,
-            model.next_word(draft),
+            model.next_word(state),
             Priority.NORMAL,
             call,
             admitted=True,
             expansions_of=attrgetter("word.expansions"),
         )
         yield encode_generated_word(GenerationResult(written.word, seed, model.name))
-        draft = written.draft
+        state = written.state

@@ -49,7 +49,7 @@ class PredictionServicer(prediction_pb2_grpc.PredictionServiceServicer):
             decode_priority(request, Priority.INTERACTIVE),
             context,
             size=size_with(request.history),
-            rows_at_once=_ROWS,
+            parallel_rows=_ROWS,
             expansions_of=attrgetter("expansions"),
         )
         return encode_prediction(answer)

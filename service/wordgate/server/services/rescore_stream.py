@@ -42,7 +42,7 @@ from wordgate.server.services.context import ServingContext
 MAX_IN_PROGRESS = 8
 """Maximum number of utterances of one stream that are rescored concurrently."""
 
-_MOST_STARTED_BYTES = 256 * 1024
+_MAX_STARTED_BYTES = 256 * 1024
 """Maximum size of a stream's utterances in progress or with unsent answers, without the latest."""
 
 
@@ -110,7 +110,7 @@ class RescoreStream:
     def _has_room(self) -> bool:
         """Return whether another utterance may start: unread answers take memory, too."""
         size = sum(each.size for each in self._started)
-        return len(self._started) < MAX_IN_PROGRESS and size < _MOST_STARTED_BYTES
+        return len(self._started) < MAX_IN_PROGRESS and size < _MAX_STARTED_BYTES
 
     def _read(self, requests: RequestStream) -> "asyncio.Future[bool]":
         return asyncio.ensure_future(self._take(requests))

@@ -10,7 +10,7 @@ from grpc.aio import ServicerContext
 from wordgate.api.v1 import rescoring_pb2, scoring_pb2, scoring_pb2_grpc
 from wordgate.engine.job import Priority
 from wordgate.engine.loaded_model import ServedModel
-from wordgate.lm.context_window import MAX_CONTEXT_PIECES
+from wordgate.lm.context_window import MAX_CONTEXT_TOKENS
 from wordgate.lm.requests import MAX_ROWS, YIELD, ModelTask, TimeSlice
 from wordgate.protocol.limits import Limits, check_bytes, check_count
 from wordgate.protocol.rescoring import check_counts, decode_score_weights, decode_search_bounds
@@ -23,7 +23,7 @@ from wordgate.server.services.rescore_stream import RescoreStream, rescored
 
 T = TypeVar("T")
 
-LEAST_SIZE = 256
+MIN_SIZE = 256
 """Fixed cost of a request, in bytes."""
 
 TURN_BYTES = 4096.0
@@ -89,7 +89,7 @@ class ScoringServicer(scoring_pb2_grpc.ScoringServiceServicer):
             priority,
             call,
             size=request_size(request),
-            rows_at_once=_rows_of(request),
+            parallel_rows=_rows_of(request),
         )
 
     async def StreamRescore(  # type: ignore[override]  # the interceptor's streams have sizes
@@ -128,8 +128,8 @@ def request_size(request: scoring_pb2.ScoreRequest | rescoring_pb2.RescoreReques
 
 def size_with(history: str) -> int:
     """Return the cost in bytes of a small request with this history."""
-    most = BYTES_PER_TOKEN * MAX_CONTEXT_PIECES
-    return LEAST_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
+    most = BYTES_PER_TOKEN * MAX_CONTEXT_TOKENS
+    return MIN_SIZE + min(_bytes(history[-_READ_CHARACTERS:]), most)
 
 
 def _bytes(text: str) -> int:

@@ -319,12 +319,12 @@ class Session:
         metrics = self._serving.metrics
         metrics.typed_word(model.name, word.rank)
         if word.log_prob is not None:
-            metrics.typed_surprise(model.name, -word.log_prob)
+            metrics.typed_surprisal(model.name, -word.log_prob)
             return
 
         def found(future: "asyncio.Future[float]") -> None:
             if not future.cancelled() and future.exception() is None:
-                metrics.typed_surprise(model.name, -future.result())
+                metrics.typed_surprisal(model.name, -future.result())
 
         asks = model.log_prob_of(word.history, word.word)
         self._serving.start(model, asks, Priority.NORMAL).add_done_callback(found)

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from wordgate.errors import InvalidConfiguration
 from wordgate.protocol.address import split_address, unix_path
 from wordgate.server.telemetry.http_connections import (
-    MOST_CONNECTIONS,
+    MAX_CONNECTIONS,
     BriefConnection,
     OpenConnections,
 )
@@ -30,11 +30,11 @@ from wordgate.server.unix_socket import free_path
 
 _MAX_HEADER_BYTES = 16_384
 _BRIEF: dict[str, Any] = {
-    "backlog": MOST_CONNECTIONS,
+    "backlog": MAX_CONNECTIONS,
     "h11_max_incomplete_event_size": _MAX_HEADER_BYTES,
     "headers": [("Connection", "close")],
 }
-_MOST_REST_SECONDS = 0.1
+_MAX_REST_SECONDS = 0.1
 _VERSION = re.compile(r";\s*version=([^;]*)")
 _VERSIONS = {"0.0.1", "0.0.4", "1.0.0"}
 """Versions of the exposition formats that are accepted; prometheus_client fails on some others."""
@@ -78,7 +78,7 @@ class _Rest:
     """Throttles metrics pages to 1/5 of the time: each blocks the event loop for milliseconds.
 
     A slow page was mostly waiting for other processes, so the pause after a page is capped at
-    `_MOST_REST_SECONDS`.
+    `_MAX_REST_SECONDS`.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class _Rest:
             yield
         finally:
             ended = perf_counter()
-            self._over_at = ended + min(4 * (ended - began), _MOST_REST_SECONDS)
+            self._over_at = ended + min(4 * (ended - began), _MAX_REST_SECONDS)
 
 
 def _known_formats(accept: str) -> str:
@@ -217,7 +217,7 @@ def _listen_on_file(path: str) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(path)
-            listener.listen(MOST_CONNECTIONS)
+            listener.listen(MAX_CONNECTIONS)
         except OSError:
             listener.close()
             raise

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 CONNECTION_SECONDS = 10.0
 """Maximum lifetime of a connection, from its acceptance to the last byte of the response."""
 
-MOST_CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 """Maximum number of connections per process. Above it, the oldest connection is closed."""
 
 
@@ -27,7 +27,7 @@ class OpenConnections:
 
         Connections without a complete request are closed first.
         """
-        if len(self._open) >= MOST_CONNECTIONS:
+        if len(self._open) >= MAX_CONNECTIONS:
             waiting = (other for other in self._open if not other.is_answered)
             next(waiting, next(iter(self._open))).abort()
         self._open[connection] = None

@@ -142,9 +142,9 @@ class Metrics:
         """Count a job that was dropped before completion."""
         self._dropped.labels(reason.value).inc()
 
-    def refused(self, excess: OverloadReason) -> None:
+    def rejected(self, excess: OverloadReason) -> None:
         """Count a request rejected by overload protection."""
-        self._refused.labels(excess.value).inc()
+        self._rejected.labels(excess.value).inc()
 
     def waited(self, priority: Priority, seconds: float) -> None:
         """Observe the queueing delay of a request whose work begins."""
@@ -159,9 +159,9 @@ class Metrics:
         """Count a word completed in a session, by its rank (from 1) among the suggestions."""
         self._typed_words.labels(model.name, model.version, _rank_label(rank)).inc()
 
-    def typed_surprise(self, model: ModelVersion, nats: float) -> None:
+    def typed_surprisal(self, model: ModelVersion, nats: float) -> None:
         """Observe the surprisal (negative log-probability, in nats) of a completed word."""
-        self._surprise.labels(model.name, model.version).observe(nats)
+        self._surprisal.labels(model.name, model.version).observe(nats)
 
     def accepted(self, model: ModelVersion, rank: int) -> None:
         """Count an accepted suggestion by its rank, from 1."""
@@ -172,7 +172,7 @@ class Metrics:
         self._load_failures.labels(reason).inc()
 
     def reloaded(self, file: str, result: str) -> None:
-        """Count a reload of a certificate or token file; `result` is `read` or `refused`."""
+        """Count a reload of a certificate or token file; `result` is `read` or `rejected`."""
         self._reloads.labels(file, result).inc()
 
     def certificates_end(self, ends: Mapping[str, float]) -> None:
@@ -259,13 +259,13 @@ class Metrics:
         )
         for reason in DropReason:
             self._dropped.labels(reason.value)
-        self._refused = self._counter(
+        self._rejected = self._counter(
             "wordgate_requests_rejected_total",
             "Requests rejected by overload protection, by limit.",
             ("reason",),
         )
         for excess in OverloadReason:
-            self._refused.labels(excess.value)
+            self._rejected.labels(excess.value)
         self._expansions = self._histogram(
             "wordgate_search_expansions", "Output rows requested per search.", _EXPANSIONS
         )
@@ -289,7 +289,7 @@ class Metrics:
             "Suggestions accepted in typing sessions, by rank.",
             (*_MODEL, "rank"),
         )
-        self._surprise = self._histogram(
+        self._surprisal = self._histogram(
             "wordgate_typed_word_surprisal_nats",
             "Surprisal (negative log-probability) of words completed in typing sessions, in nats.",
             _NATS,
@@ -314,11 +314,11 @@ class Metrics:
     def _declare_security(self) -> None:
         self._reloads = self._counter(
             "wordgate_file_reloads_total",
-            "Reloads of the certificate or the token file after a change; `refused`: the new file "
+            "Reloads of the certificate or the token file after a change; `rejected`: the new file "
             "is invalid and the previous content stays in use.",
             ("file", "result"),
         )
-        for labels in product(_RELOADED_FILES, ("read", "refused")):
+        for labels in product(_RELOADED_FILES, ("read", "rejected")):
             self._reloads.labels(*labels)
         self._certificate_ends = self._gauge(
             "wordgate_certificate_expiration_timestamp_seconds",

@@ -18,7 +18,7 @@ from wordgate.lm.tokenizer import BYTE_CHARACTERS, END_OF_WORD, Tokenizer, byte_
 
 _MAX_RUNNING_WORDS = 12_000_000
 _BASE = 1 + 2 * 256
-_WORDS_A_LINE = 1000
+_WORDS_PER_LINE = 1000
 _LAST_BYTES = [character + END_OF_WORD for character in BYTE_CHARACTERS]
 
 
@@ -67,14 +67,14 @@ def _lines(word_counts: Mapping[str, float]) -> Iterator[str]:
         repeats = round(count * scale)
         written = byte_level(word)
         while repeats > 0:
-            part = min(repeats, _WORDS_A_LINE)
+            part = min(repeats, _WORDS_PER_LINE)
             yield " ".join([written] * part)
             repeats -= part
 
 
-def _frequencies(pieces: Tokenizer, word_counts: Mapping[str, float]) -> Counter[int]:
+def _frequencies(tokenizer: Tokenizer, word_counts: Mapping[str, float]) -> Counter[int]:
     frequencies: Counter[int] = Counter()
     for word, count in word_counts.items():
-        for piece in pieces.encode_word(word):
-            frequencies[piece] += count  # type: ignore[assignment]
+        for token in tokenizer.encode_word(word):
+            frequencies[token] += count  # type: ignore[assignment]
     return frequencies

@@ -8,7 +8,7 @@ from pathlib import Path
 from wordgate.errors import InvalidFile, unreadable
 from wordgate.offline import lines
 
-_BYTES_AT_A_TIME = 1 << 20
+_BYTES_PER_READ = 1 << 20
 _FORMATS = (".txt", ".jsonl")
 
 
@@ -38,7 +38,7 @@ def content_hash(path: Path) -> str:
     """Return a hexadecimal hash of a file's raw bytes."""
     digest = hashlib.blake2b(digest_size=16)
     with _naming(path), path.open("rb") as file:
-        while block := file.read(_BYTES_AT_A_TIME):
+        while block := file.read(_BYTES_PER_READ):
             digest.update(block)
     return digest.hexdigest()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 _PASSAGES = 400
-_LEAST_SHARE = 0.5
+_MIN_SHARE = 0.5
 _SAME_SCRIPT = {"yue": "zh", "wuu": "zh"}
 """Chinese varieties that are mostly written as standard Chinese and confused in short texts."""
 
@@ -32,5 +32,5 @@ def detect(passages: Iterable[str]) -> str:
     if not sizes:
         return UNDETERMINED
     [(tag, size)] = sizes.most_common(1)
-    is_language = tag != "zxx" and size >= _LEAST_SHARE * sizes.total()
+    is_language = tag != "zxx" and size >= _MIN_SHARE * sizes.total()
     return tag if is_language else UNDETERMINED

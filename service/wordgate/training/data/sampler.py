@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgate.errors import TrainingError
-from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.data.token_cache import TokenFile
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Sampler:
 
     def __init__(
         self,
-        files: Sequence[PieceFile],
+        files: Sequence[TokenFile],
         weights: Sequence[float],
         batch: int,
         length: SegmentLength,
@@ -77,7 +77,7 @@ class Sampler:
         seed: int,
         eos: int = 0,
     ) -> None:
-        sizes = np.array([len(file.pieces) for file in files]) * np.array(weights, np.float64)
+        sizes = np.array([len(file.tokens) for file in files]) * np.array(weights, np.float64)
         if not sizes.sum():
             raise TrainingError("no training text")
         self._files = files
@@ -97,7 +97,7 @@ class Sampler:
         """Return the next segment. The first one begins a new text in every column."""
         length = self._length.draw(self._random)
         restarted = self._random.random(len(self._columns)) < self._restart_share
-        pieces = np.empty((length + 1, len(self._columns)), dtype=np.int64)
+        tokens = np.empty((length + 1, len(self._columns)), dtype=np.int64)
         for index, place in enumerate(self._columns):
             restarted[index] |= place.file < 0
             if place.file < 0:
@@ -105,8 +105,8 @@ class Sampler:
             elif restarted[index] and place.offset:
                 self._promised[place.file] -= len(self._rest(place))
                 self._draw(place)
-            pieces[:, index] = self._read(place, length)
-        return Segment(pieces[:-1], pieces[1:], restarted)
+            tokens[:, index] = self._read(place, length)
+        return Segment(tokens[:-1], tokens[1:], restarted)
 
     def state(self) -> dict[str, Any]:
         """Return the JSON-serialisable state for resuming with the same files."""

@@ -18,10 +18,10 @@ from wordgate.text.normalization import normalise
 from wordgate.text.typo_model import corrections_of
 from wordgate.training.data.masking import mask
 
-LEAST_COUNT = 3
-LEAST_PASSAGES = 2
+MIN_COUNT = 3
+MIN_PASSAGES = 2
 
-_LEAST_LETTERS = 4
+_MIN_LETTERS = 4
 """Shorter words are never suspect: most short words close to another are real words."""
 
 _LONG = 7
@@ -51,8 +51,8 @@ class SeenWordCounter:
         return {
             word
             for word, passages in self._passages.items()
-            if passages >= LEAST_PASSAGES
-            and self._counts[word] >= LEAST_COUNT
+            if passages >= MIN_PASSAGES
+            and self._counts[word] >= MIN_COUNT
             and not words.is_punctuation(word)
         }
 
@@ -65,7 +65,7 @@ class SeenWordCounter:
 
         A missing apostrophe does not count: `ill` and `I'll` are both words.
         """
-        if len(word) < _LEAST_LETTERS:
+        if len(word) < _MIN_LETTERS:
             return False
         factor = _LONG_FACTOR if len(word) >= _LONG else 1
         least = self._counts[word] / factor

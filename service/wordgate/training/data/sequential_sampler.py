@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wordgate.errors import TrainingError
 from wordgate.training.data.sampler import Segment, SegmentLength
-from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.data.token_cache import TokenFile
 
 
 class SequentialSampler:
@@ -24,7 +24,7 @@ class SequentialSampler:
 
     def __init__(
         self,
-        files: Sequence[PieceFile],
+        files: Sequence[TokenFile],
         batch: int,
         length: SegmentLength,
         seed: int,
@@ -63,11 +63,11 @@ class SequentialSampler:
         self._row = state["row"]
 
 
-def running_text(files: Sequence[PieceFile], eos: int) -> NDArray[np.integer[Any]]:
+def running_text(files: Sequence[TokenFile], eos: int) -> NDArray[np.integer[Any]]:
     """Return the tokens of all passages in order, each passage followed by `<eos>`: [tokens]."""
     ends = [file.starts[1:].astype(np.int64) for file in files]
     return np.concatenate(
-        [np.insert(file.pieces, end, eos) for file, end in zip(files, ends, strict=True)]
+        [np.insert(file.tokens, end, eos) for file, end in zip(files, ends, strict=True)]
     )
 
 

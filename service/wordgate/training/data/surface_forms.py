@@ -22,8 +22,8 @@ _INSIDE = re.compile(
 _MARK = re.compile(r"[!(),:;?~！（），：；？～]")
 """Marks that exist in Unicode in two widths."""
 
-_LEAST_COUNT = 5
-_LEAST_SHARE = 0.6
+_MIN_COUNT = 5
+_MIN_SHARE = 0.6
 
 
 def usual_forms(counts: Mapping[str, int]) -> dict[str, str]:
@@ -36,7 +36,7 @@ def usual_forms(counts: Mapping[str, int]) -> dict[str, str]:
     usual = {}
     for word, forms in sorted(by_word.items()):
         form, count = max(forms.items(), key=lambda item: (item[1], item[0]))
-        if form != word and count >= _LEAST_COUNT and count >= _LEAST_SHARE * sum(forms.values()):
+        if form != word and count >= _MIN_COUNT and count >= _MIN_SHARE * sum(forms.values()):
             usual[word] = form
     return usual
 

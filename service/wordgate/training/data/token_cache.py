@@ -31,13 +31,13 @@ from wordgate.training.data.process_pool import Workers
 _FORMAT = 2
 _CHUNK_CHARACTERS = 1 << 20
 _MAX_COUNTED_WORDS = 4_000_000
-_COUNTED_AT_A_TIME = 1 << 22
+_TOKENS_PER_PART = 1 << 22
 _DRAFT = "unfinished-"
 _DRAFT_SECONDS = 24 * 3600
 _UNIT = np.dtype(np.uint64)
 
 Report = Callable[[str], None]
-_PieceType = np.dtype[np.uint16] | np.dtype[np.uint32]
+_TokenType = np.dtype[np.uint16] | np.dtype[np.uint32]
 _Encoded = dict[str, tuple[list[int], list[int]]]
 """Tokens and passage lengths in tokens, of the training and the held-out passages."""
 
@@ -51,13 +51,13 @@ class Source:
 
 
 @dataclass(frozen=True)
-class PieceFile:
+class TokenFile:
     """Passages as tokens, without `<eos>`.
 
-    Passage i is `pieces[starts[i]:starts[i + 1]]`; `starts` is uint64 [passages + 1].
+    Passage i is `tokens[starts[i]:starts[i + 1]]`; `starts` is uint64 [passages + 1].
     """
 
-    pieces: NDArray[np.uint16] | NDArray[np.uint32]
+    tokens: NDArray[np.uint16] | NDArray[np.uint32]
     starts: NDArray[np.uint64]
 
     def __len__(self) -> int:
@@ -66,13 +66,13 @@ class PieceFile:
     def passage(self, index: int) -> NDArray[np.int64]:
         """Return the tokens of one passage."""
         start, end = int(self.starts[index]), int(self.starts[index + 1])
-        return self.pieces[start:end].astype(np.int64)
+        return self.tokens[start:end].astype(np.int64)
 
     def counts(self, vocabulary: int) -> NDArray[np.int64]:
         """Count the occurrences of each token, int64 [vocabulary]."""
         total = np.zeros(vocabulary, dtype=np.int64)
-        for start in range(0, len(self.pieces), _COUNTED_AT_A_TIME):
-            part = self.pieces[start : start + _COUNTED_AT_A_TIME]
+        for start in range(0, len(self.tokens), _TOKENS_PER_PART):
+            part = self.tokens[start : start + _TOKENS_PER_PART]
             total += np.bincount(part, minlength=vocabulary)
         return total
 
@@ -92,13 +92,13 @@ class Vocabulary(Protocol):
 class TokenisedText:
     """The tokenised files of a training run, in the order of its sources. `key` identifies them."""
 
-    pieces: Vocabulary
-    train: list[PieceFile]
-    held_out: list[PieceFile]
+    tokenizer: Vocabulary
+    train: list[TokenFile]
+    held_out: list[TokenFile]
     key: str
 
 
-def learn_pieces(
+def learn_tokenizer(
     sources: Sequence[Source], rules: Rules, vocabulary: int, cache: Path, report: Report = print
 ) -> Tokenizer:
     """Train a tokenizer of at most `vocabulary` tokens on the training passages' weighted words."""
@@ -117,18 +117,22 @@ def learn_pieces(
 
 
 def tokenise(
-    sources: Sequence[Source], rules: Rules, pieces: Tokenizer, cache: Path, report: Report = print
+    sources: Sequence[Source],
+    rules: Rules,
+    tokenizer: Tokenizer,
+    cache: Path,
+    report: Report = print,
 ) -> TokenisedText:
     """Tokenise all sources, or read them from the cache.
 
     Raises `InvalidFile` if a file cannot be read and `TrainingError` if there is no training text.
     """
-    document = pieces.to_json()
+    document = tokenizer.to_json()
     names = [
-        _key("pieces", corpus.content_hash(source.path), document, asdict(rules))
+        _key("tokens", corpus.content_hash(source.path), document, asdict(rules))
         for source in sources
     ]
-    folders = [cache / f"pieces-{name}" for name in names]
+    folders = [cache / f"tokens-{name}" for name in names]
     missing = {
         folder: source.path
         for source, folder in zip(sources, folders, strict=True)
@@ -137,13 +141,13 @@ def tokenise(
     with Workers(partial(_encoder, rules, document), _size(missing.values())) as workers:
         for folder, path in missing.items():
             report(f"tokenising {path.name}")
-            _write_pieces(workers.in_order(_chunks(path)), _unit(pieces), folder)
-    train = [_open(folder, "train", pieces) for folder in folders]
-    held_out = [_open(folder, "held-out", pieces) for folder in folders]
+            _write_tokens(workers.in_order(_chunks(path)), _unit(tokenizer), folder)
+    train = [_open(folder, "train", tokenizer) for folder in folders]
+    held_out = [_open(folder, "held-out", tokenizer) for folder in folders]
     if not any(len(file) for file in train):
         raise TrainingError("no training text: every passage is empty, held out or excluded")
     weights = [source.weight for source in sources]
-    return TokenisedText(pieces, train, held_out, _key("text", names, weights))
+    return TokenisedText(tokenizer, train, held_out, _key("text", names, weights))
 
 
 def _key(*parts: object) -> str:
@@ -223,11 +227,11 @@ def _encoder(rules: Rules, document: str) -> Callable[[list[str]], _Encoded]:
     return encode
 
 
-def _unit(pieces: Tokenizer) -> _PieceType:
-    return np.dtype(np.uint16) if pieces.size <= 1 << 16 else np.dtype(np.uint32)
+def _unit(tokenizer: Tokenizer) -> _TokenType:
+    return np.dtype(np.uint16) if tokenizer.size <= 1 << 16 else np.dtype(np.uint32)
 
 
-def _write_pieces(parts: Iterable[_Encoded], unit: _PieceType, target: Path) -> None:
+def _write_tokens(parts: Iterable[_Encoded], unit: _TokenType, target: Path) -> None:
     """Write the tokens of a file to a temporary folder and rename it when complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _drop_old_drafts(target.parent)
@@ -255,32 +259,32 @@ def _drop_old_drafts(cache: Path) -> None:
 class _Writer:
     """Appends passages to a file of tokens and a file of start offsets."""
 
-    def __init__(self, folder: Path, kind: str, unit: _PieceType) -> None:
+    def __init__(self, folder: Path, kind: str, unit: _TokenType) -> None:
         self._unit = unit
-        self._pieces: BinaryIO = (folder / f"{kind}.pieces").open("wb")
+        self._tokens: BinaryIO = (folder / f"{kind}.tokens").open("wb")
         self._starts: BinaryIO = (folder / f"{kind}.starts").open("wb")
         self._end = 0
         self._starts.write(np.zeros(1, _UNIT).tobytes())
 
     def add(self, numbers: list[int], lengths: list[int]) -> None:
         ends = self._end + np.cumsum(lengths, dtype=np.uint64)
-        self._pieces.write(np.array(numbers, self._unit).tobytes())
+        self._tokens.write(np.array(numbers, self._unit).tobytes())
         self._starts.write(ends.astype(_UNIT).tobytes())
         self._end += len(numbers)
 
     def close(self) -> None:
-        for file in (self._pieces, self._starts):
+        for file in (self._tokens, self._starts):
             file.flush()
             os.fsync(file.fileno())
             file.close()
 
 
-def _open(folder: Path, kind: str, pieces: Tokenizer) -> PieceFile:
-    path = folder / f"{kind}.pieces"
-    unit = _unit(pieces)
+def _open(folder: Path, kind: str, tokenizer: Tokenizer) -> TokenFile:
+    path = folder / f"{kind}.tokens"
+    unit = _unit(tokenizer)
     # An empty file cannot be mapped.
     numbers = np.memmap(path, unit, "r") if path.stat().st_size else np.zeros(0, unit)
-    return PieceFile(numbers, np.memmap(folder / f"{kind}.starts", _UNIT, "r"))
+    return TokenFile(numbers, np.memmap(folder / f"{kind}.starts", _UNIT, "r"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ from wordgate.errors import TrainingError
 from wordgate.lm.tokenizer import EOS, EOS_NAME
 from wordgate.offline.lines import read_lines
 from wordgate.training.data import corpus
-from wordgate.training.data.token_cache import PieceFile, TokenisedText
+from wordgate.training.data.token_cache import TokenFile, TokenisedText
 
 UNKNOWN = "<unk>"
 
@@ -94,13 +94,13 @@ def read(
     )
 
 
-def read_file(path: Path, tokenizer: WordLevelTokenizer) -> PieceFile:
+def read_file(path: Path, tokenizer: WordLevelTokenizer) -> TokenFile:
     """Read the lines of a file as tokens. Raises `InvalidFile`."""
     numbers, starts = array("I"), array("Q", [0])
     for _, line in read_lines(path):
         numbers.extend(tokenizer.encode(line))
         starts.append(len(numbers))
-    return PieceFile(np.array(numbers, np.uint32), np.array(starts, np.uint64))
+    return TokenFile(np.array(numbers, np.uint32), np.array(starts, np.uint64))
 
 
 def _by_frequency(counts: Mapping[str, int]) -> list[tuple[str, int]]:

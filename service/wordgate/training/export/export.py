@@ -62,7 +62,7 @@ FLOAT_TOLERANCE = 1e-4
 INT8_TOLERANCE = 0.01
 """Maximum relative increase in perplexity due to int8."""
 
-CHECKED_PIECES = 30_000
+CHECKED_TOKENS = 30_000
 """Approximate number of held-out tokens for the comparison."""
 
 CARD_FILE = "MODEL_CARD.md"
@@ -111,7 +111,7 @@ def publish(settings: Settings, measure: Measure, report: Report = print) -> Pat
 
     Raises `ExportError` if float32 onnxruntime differs from PyTorch by more than 1e-4 in the
     log-probability of any compared token, if int8 increases perplexity by more than 1 %, if there
-    is no held-out text, or if the network is not an LSTM. About `CHECKED_PIECES` tokens are
+    is no held-out text, or if the network is not an LSTM. About `CHECKED_TOKENS` tokens are
     compared: held-out passages of all files by size and weight, truncated to 256 tokens each.
 
     The training settings come from the checkpoint's recipe. Name, language, text folder, origins,
@@ -159,14 +159,14 @@ def _collect(settings: Settings, report: Report) -> _ExportInputs:
     recipe = with_current_metadata(recipes.parse(saved.recipe, path), recipes.load(path))
     _refuse_experiments(recipe)
     inherited = inherit(recipe, path)
-    pieces = Tokenizer.from_json(saved.tokenizer)
-    sizes = sizes_of(recipe, pieces)
+    tokenizer = Tokenizer.from_json(saved.tokenizer)
+    sizes = sizes_of(recipe, tokenizer)
     network = Network(sizes, torch.float32)
     network.load_state_dict(saved.weights)
     levels = AdaptiveSoftmaxLayout(sizes.cutoffs)
     weights = arrays(network, levels)
     report("comparing with PyTorch on held-out text")
-    passages = _held_out(settings, recipe, path, pieces, report)
+    passages = _held_out(settings, recipe, path, tokenizer, report)
     figures = _check(settings, weights, network, passages)
     return _ExportInputs(saved, recipe, levels, weights, figures, inherited)
 
@@ -223,12 +223,12 @@ def arrays(network: Network, levels: AdaptiveSoftmaxLayout) -> onnx_graphs.Weigh
 
 
 def _held_out(
-    settings: Settings, recipe: Recipe, path: Path, pieces: Tokenizer, report: Report
+    settings: Settings, recipe: Recipe, path: Path, tokenizer: Tokenizer, report: Report
 ) -> list[Passage]:
     sources = sources_of(recipe, path, settings.text_folder)
     rules = rules_of(recipe, path)
-    text = token_cache.tokenise(sources, rules, pieces, settings.cache, report)
-    passages = held_out.choose(text.held_out, [source.weight for source in sources], CHECKED_PIECES)
+    text = token_cache.tokenise(sources, rules, tokenizer, settings.cache, report)
+    passages = held_out.choose(text.held_out, [source.weight for source in sources], CHECKED_TOKENS)
     if not passages:
         raise ExportError("no held-out text to check against; set text.held_out_share")
     return passages
@@ -249,7 +249,7 @@ def _check(
             f"log-probability of a token; the limit is {FLOAT_TOLERANCE:g}"
         )
     figures = {
-        "checked_pieces": floats.pieces,
+        "checked_tokens": floats.tokens,
         "float32_largest_difference": floats.largest_difference,
         "held_out_token_perplexity": floats.token_perplexity,
     }
@@ -345,7 +345,7 @@ def _manifest(settings: Settings, material: _ExportInputs, draft: Path, version:
         files=_entries(draft),
         training={
             "steps": saved.step,
-            "pieces": round(saved.step * recipe.expected_pieces_per_step),
+            "tokens": round(saved.step * recipe.expected_tokens_per_step),
             "init_from": recipe.init_from or None,
             "torch": str(saved.about["torch"]),
             "seed": plan.seed,

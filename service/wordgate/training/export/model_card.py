@@ -66,7 +66,7 @@ def _figures(manifest: Manifest, recipe: Recipe) -> str:
         "line is a separate text. `top1` and `top3` are the shares of words that were the most "
         "likely, or among the three most likely, next words. "
         f"{_questions(manifest, recipe)}"
-        "`held_out_token_perplexity` is measured on the `checked_pieces` tokens of held-out text "
+        "`held_out_token_perplexity` is measured on the `checked_tokens` tokens of held-out text "
         "on which the graphs were compared with PyTorch.\n\n"
         f"| metric | value |\n|---|---:|\n{rows}{_distant_clues(manifest)}"
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wordgate.evaluation.perplexity import perplexity_of
 from wordgate.lm.requests import Model, ModelTask, State, Step, TokenLogProbs, run_to_completion
 from wordgate.lm.tokenizer import EOS
-from wordgate.training.held_out import MAX_PIECES
+from wordgate.training.held_out import MAX_TOKENS
 from wordgate.training.model.network import Network
 
 Passage = NDArray[np.int64]
@@ -29,7 +29,7 @@ class Agreement:
     largest_difference: float
     token_perplexity: float
     reference_token_perplexity: float
-    pieces: int
+    tokens: int
 
     @property
     def perplexity_ratio(self) -> float:
@@ -44,7 +44,7 @@ def compare(log_probs: Sequence[float], reference: Sequence[float]) -> Agreement
         largest_difference=float(differences.max()),
         token_perplexity=_perplexity(log_probs),
         reference_token_perplexity=_perplexity(reference),
-        pieces=len(log_probs),
+        tokens=len(log_probs),
     )
 
 
@@ -76,7 +76,7 @@ def _perplexity(log_probs: Sequence[float]) -> float:
 
 def _line(passage: Passage) -> Passage:
     """Return `<eos>`, the passage and `<eos>`, truncated to the length evaluated in training."""
-    return np.concatenate([[EOS], passage, [EOS]])[: MAX_PIECES + 1]
+    return np.concatenate([[EOS], passage, [EOS]])[: MAX_TOKENS + 1]
 
 
 def _read_along(start: State, passages: Sequence[Passage]) -> ModelTask[list[float]]:

@@ -196,8 +196,8 @@ class Network(nn.Module):
         the distinct `tokens`, if they are known already: finding them synchronises a CUDA device.
         """
         products = self.products if self.training else self.embedding.dtype
-        pieces, index = distinct or tokens.unique(return_inverse=True)
-        values, self._table = _TiedRows.apply(self.embedding, pieces)  # type: ignore[no-untyped-call]
+        unique, index = distinct or tokens.unique(return_inverse=True)
+        values, self._table = _TiedRows.apply(self.embedding, unique)  # type: ignore[no-untyped-call]
         values = embedding_dropout(values, dropout.embedding, generator)
         if self.is_fused:
             values = nn.functional.embedding(index, values)
@@ -300,11 +300,11 @@ class _TiedRows(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, embedding: Tensor, pieces: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(pieces)
-        return embedding[pieces], embedding.view_as(embedding)
+    def forward(ctx: Any, embedding: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(tokens)
+        return embedding[tokens], embedding.view_as(embedding)
 
     @staticmethod
     def backward(ctx: Any, row_grads: Tensor, table_grad: Tensor) -> tuple[Tensor, None]:
-        (pieces,) = ctx.saved_tensors
-        return table_grad.index_add_(0, pieces, row_grads), None
+        (tokens,) = ctx.saved_tensors
+        return table_grad.index_add_(0, tokens, row_grads), None

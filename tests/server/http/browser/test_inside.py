@@ -89,11 +89,11 @@ def test_pointing_at_a_cell_shows_its_numbers(page: Page) -> None:
         expect(page.locator("#details")).to_contain_text(name)
 
 
-def test_pieces_of_a_word_share_its_column(page: Page) -> None:
+def test_tokens_of_a_word_share_its_column(page: Page) -> None:
     """A word of several tokens spans their columns."""
     page.fill("#sentence", "zyx sky")
     expect(page.locator("tr.words th[scope=col]").first).to_have_text("zyx")
-    expect(page.locator("tr.pieces td").first).to_have_text("z")
+    expect(page.locator("tr.tokens td").first).to_have_text("z")
     assert int(page.locator("tr.words th[scope=col]").first.get_attribute("colspan") or 0) == 3
 
 

@@ -29,9 +29,9 @@ def http(
     One typist types all messages key by key. Each key is sent in the three ways in turn; unary
     requests send the history and the prefix again with every key.
     """
-    from wordgate.bench import http_typing
-    from wordgate.bench.keys import typed_messages
     from wordgate.bench.local_server import local_server
+    from wordgate.bench.typing import http_typing
+    from wordgate.bench.typing.keys import typed_messages
     from wordgate.bundle.bundled_model import resolve_bundle
 
     messages = typed_messages(messages_file)

@@ -20,7 +20,7 @@ from wordgate.cli.terminal.progress import say
 @click.option(
     "--only",
     multiple=True,
-    help="Loads to run: outcomes, legal, refused, or one load such as legal/score_cjk. "
+    help="Loads to run: outcomes, legal, rejected, or one load such as legal/score_cjk. "
     "Repeatable.  [all]",
 )
 @click.option(

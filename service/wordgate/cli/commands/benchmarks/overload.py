@@ -29,7 +29,6 @@ from wordgate.cli.terminal.progress import say
 )
 @click.option(
     "--load-factor",
-    "times",
     type=click.FloatRange(min=0, min_open=True),
     default=4.0,
     show_default=True,
@@ -54,7 +53,7 @@ from wordgate.cli.terminal.progress import say
 def overload(
     mix: str,
     large: int,
-    times: float,
+    load_factor: float,
     seconds: float,
     rounds: int,
     seed: int,
@@ -81,5 +80,5 @@ def overload(
         if mix == "fairness":
             figures = overload.run_fairness(server, large, seconds, rounds)
         else:
-            figures = overload.run(server, times, seconds, rounds, seed)
+            figures = overload.run(server, load_factor, seconds, rounds, seed)
     show(figures | {"model": model_label(bundle), "engine_threads": engine_threads}, as_json)

@@ -58,7 +58,7 @@ def score(
     from wordgate.client import Client, Priority
 
     with train_extra():
-        from wordgate.bench import scoring
+        from wordgate.bench.scoring import scoring
     texts = [[each.text for each in utterance.hypotheses] for utterance in _utterances(input_file)]
     chosen = evenly(texts, utterances)
     bundle = resolve_bundle(path)
@@ -80,7 +80,7 @@ def score(
 
 def _utterances(input_file: Path | None) -> "list[Utterance]":
     """Read the utterances of a file, or of the sample. Raises `InvalidFile`."""
-    from wordgate.bench.sample import n_best_sample
+    from wordgate.bench.scoring.sample import n_best_sample
     from wordgate.offline.formats import jsonl
     from wordgate.offline.records import raise_on_error
 

@@ -41,7 +41,7 @@ def train(
     say(f"timing {repetitions} repetitions of the training step and of a plain PyTorch loop")
     limit_openmp_spinning()
     with train_extra():
-        from wordgate.bench import training_step as training_bench
+        from wordgate.bench.training import training_step as training_bench
     found = training_bench.run(
         batch, length, threads=threads, repetitions=repetitions, precision=precision
     )

@@ -25,7 +25,6 @@ from wordgate.cli.terminal.progress import say
 @messages_option
 @click.option(
     "--inter-key-ms",
-    "gap_ms",
     type=click.FloatRange(min=0, min_open=True),
     default=200.0,
     show_default=True,
@@ -47,7 +46,6 @@ from wordgate.cli.terminal.progress import say
 )
 @click.option(
     "--closed-loop-clients",
-    "flat_out_typists",
     type=COUNT,
     default=32,
     show_default=True,
@@ -77,10 +75,10 @@ from wordgate.cli.terminal.progress import say
 def type_(
     typists: int,
     messages_file: Path | None,
-    gap_ms: float,
+    inter_key_ms: float,
     seconds: float,
     warm_up_seconds: float,
-    flat_out_typists: int,
+    closed_loop_clients: int,
     scoring_jobs: int,
     max_suggestions: int,
     workers: int,
@@ -96,17 +94,17 @@ def type_(
     human speed during scoring.
     """
     say(f"three phases of typing, about {3 * (seconds + warm_up_seconds) + 5:,.0f} s in total")
-    from wordgate.bench import typing
-    from wordgate.bench.keys import typed_messages
     from wordgate.bench.local_server import local_server
-    from wordgate.bench.typing_load import Load
+    from wordgate.bench.typing import typing
+    from wordgate.bench.typing.keys import typed_messages
+    from wordgate.bench.typing.typing_load import Load
     from wordgate.bundle.bundled_model import resolve_bundle
 
     load = Load(
         typists=typists,
         messages=typed_messages(messages_file),
         seconds=seconds,
-        gap_seconds=gap_ms / 1e3,
+        gap_seconds=inter_key_ms / 1e3,
         warm_up_seconds=warm_up_seconds,
         max_suggestions=max_suggestions,
         seed=seed,
@@ -114,6 +112,6 @@ def type_(
     )
     bundle = resolve_bundle(path)
     with local_server(bundle, engine_threads, workers) as server:
-        figures = typing.run(server, load, flat_out_typists, scoring_jobs)
+        figures = typing.run(server, load, closed_loop_clients, scoring_jobs)
     named = {"model": model_label(bundle), "engine_threads": engine_threads, "workers": workers}
     show(figures | named, as_json)

@@ -55,7 +55,7 @@ function alternatives(word) {
 function ofLayer(token, { layer, field }) {
   const values = token.layers[layer];
   const value = (name) => values[name] ?? 0;
-  const title = `Layer ${layer + 1} reading “${shownWord({ text: token.piece })}”`;
+  const title = `Layer ${layer + 1} reading “${shownWord(token)}”`;
   return [element("h2", { textContent: title }), ...DESCRIBE[field](value).map(paragraph)];
 }
 

@@ -10,7 +10,7 @@ export const ROWS = [
   { name: "|candidate|", field: "candidateMeanAbs" },
   { name: "|cell|", field: "cellMeanAbs", isScaled: true },
 ];
-const LEAST_SCALE_BITS = 8;
+const MIN_SCALE_BITS = 8;
 
 /** Text to show for a word: the end of a line or of the text has none of its own. */
 export const shownWord = (word) => word.text || "end";
@@ -30,7 +30,7 @@ export function drawHeatMap(box, explanation, language, show) {
   const { words, tokens } = explanation;
   const grid = new Grid(tokens.length, show);
   const head = [barsRow(grid, words), wordsRow(grid, words, language)];
-  if (words.some((word) => word.tokenCount > 1)) head.push(piecesRow(grid, tokens, language));
+  if (words.some((word) => word.tokenCount > 1)) head.push(tokensRow(grid, tokens, language));
   const highestFirst = tokens[0].layers.map((_, layer) => layer).reverse();
   const layers = highestFirst.map((layer) => layerRows(grid, tokens, layer));
   const table = element(
@@ -106,7 +106,7 @@ function rowOf(grid, className, header, cells) {
 }
 
 function barsRow(grid, words) {
-  const highest = Math.max(LEAST_SCALE_BITS, ...words.flatMap(surprisals));
+  const highest = Math.max(MIN_SCALE_BITS, ...words.flatMap(surprisals));
   const cells = words.map((word, index) => {
     const bars = surprisals(word).map((bits, which) => {
       const bar = element("div", { className: which ? "bar-without" : "bar-with" });
@@ -135,12 +135,12 @@ function wordsRow(grid, words, language) {
   return rowOf(grid, "words", "word", cells);
 }
 
-function piecesRow(grid, tokens, language) {
+function tokensRow(grid, tokens, language) {
   const cells = tokens.map((token, index) => {
-    const cell = element("td", { textContent: token.piece, lang: language });
+    const cell = element("td", { textContent: token.text, lang: language });
     return [cell, 1, { word: token.wordIndex ?? 0, token: index }];
   });
-  return rowOf(grid, "pieces", "token", cells);
+  return rowOf(grid, "tokens", "token", cells);
 }
 
 function layerRows(grid, tokens, layer) {

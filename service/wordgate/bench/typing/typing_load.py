@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter
 
-from wordgate.bench.keys import Action, Key, gaps_of, keys_of
+from wordgate.bench.typing.keys import Action, Key, gaps_of, keys_of
 from wordgate.client import AsyncClient
 from wordgate.client.typing_session import TypingSession
 
@@ -69,7 +69,7 @@ async def _type(
 ) -> None:
     async with typist.reading(timed_from):
         if load.gap_seconds is None:
-            await _flat_out(typist, typed_until)
+            await _closed_loop(typist, typed_until)
         else:
             await _like_a_person(typist, load.gap_seconds, random, typed_until)
 
@@ -86,7 +86,7 @@ async def _like_a_person(
         due += next(gaps)
 
 
-async def _flat_out(typist: "_Typist", typed_until: float) -> None:
+async def _closed_loop(typist: "_Typist", typed_until: float) -> None:
     while perf_counter() < typed_until:
         await typist.press()
         await typist.answered()

@@ -27,7 +27,7 @@ _MEGABYTE = 1_000_000
 _WARM_UP_CALLS = 50
 _CALLS = 300
 _COSTLY_CALLS = 100
-_MOST_GROWTH_BYTES = 20 * _MEGABYTE
+_MAX_GROWTH_BYTES = 20 * _MEGABYTE
 """By calls of a megabyte after the warm-up. Retaining 1/15 of each of 300 calls would exceed it, or
 1/5 of each of 100 calls that take 0.1 s. Without a leak, it varies by 5 MB."""
 
@@ -62,7 +62,7 @@ REFUSED: dict[str, tuple[bytes, grpc.StatusCode]] = {
         _candidates(1001, "the sea " * 120),
         grpc.StatusCode.INVALID_ARGUMENT,
     ),
-    "candidates of too many pieces": (
+    "candidates of too many tokens": (
         _candidates(16, "q z " * 16_000),
         grpc.StatusCode.INVALID_ARGUMENT,
     ),
@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[bytes, grpc.StatusCode]] = {
 }
 
 
-COSTLY = {"candidates of too many pieces"}
+COSTLY = {"candidates of too many tokens"}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_rejected_requests_free_their_memory(asked: RunningServer, name: str) ->
                     score(body, timeout=60)
                 assert caught.value.code() is expected
 
-        assert _growth(asked, ask, _COSTLY_CALLS if name in COSTLY else _CALLS) < _MOST_GROWTH_BYTES
+        assert _growth(asked, ask, _COSTLY_CALLS if name in COSTLY else _CALLS) < _MAX_GROWTH_BYTES
 
 
 @pytest.mark.parametrize("outcome", ["cancelled", "late"])
@@ -118,7 +118,7 @@ def test_abandoned_requests_free_their_memory(asked: RunningServer, outcome: str
                 assert call.code() is not grpc.StatusCode.OK
             until(lambda: asked.metric("wordgate_queued_rows") == 0, "the work to be dropped")
 
-        assert _growth(asked, ask, _CALLS) < _MOST_GROWTH_BYTES
+        assert _growth(asked, ask, _CALLS) < _MAX_GROWTH_BYTES
 
 
 @pytest.mark.long
@@ -153,7 +153,7 @@ def test_invalid_utterances_free_their_memory(asked: RunningServer) -> None:
             errors = [answer.WhichOneof("result") for answer in _streamed(channel, wrong, calls)]
             assert errors == ["error"] * calls
 
-        assert _growth(asked, ask, _COSTLY_CALLS) < _MOST_GROWTH_BYTES
+        assert _growth(asked, ask, _COSTLY_CALLS) < _MAX_GROWTH_BYTES
 
 
 @pytest.mark.long

@@ -38,10 +38,10 @@ from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.client import Client
 from wordgate.protocol.limits import Limits
 
-MOST_MEMORY = 1_500_000_000
+MAX_MEMORY = 1_500_000_000
 """Maximum memory of a server under attack."""
 
-MOST_HEADERS_MEMORY = 200_000_000
+MAX_HEADERS_MEMORY = 200_000_000
 """Maximum growth in bytes by calls with inflated headers; 300 retained ones take twice that."""
 
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -87,7 +87,7 @@ def unharmed(attacked: RunningServer) -> Iterator[None]:
         assert newcomer.predict("the clouds") == expected
     page = until(lambda: _page_without_calls(attacked), "all calls to end")
     assert page.sum("wordgate_open_sessions") == 0
-    assert page.sum("process_resident_memory_bytes") < MOST_MEMORY
+    assert page.sum("process_resident_memory_bytes") < MAX_MEMORY
     assert attacked.lines[logged:] == []
 
 
@@ -201,7 +201,7 @@ def test_thousands_of_headers_are_rejected(attacked: RunningServer, settled: boo
                 assert other.predict("the").suggestions
                 until(lambda: _calls_under_way(attacked) == 0, "the calls to be refused")
         grown = attacked.metric("process_resident_memory_bytes") - before
-        assert grown < MOST_HEADERS_MEMORY
+        assert grown < MAX_HEADERS_MEMORY
 
 
 def test_too_large_headers_are_named(attacked: RunningServer) -> None:

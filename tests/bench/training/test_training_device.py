@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wordgate.bench.training_device import (
+from wordgate.bench.training.training_device import (
     Workload,
     matmul_rate,
     step_speed,

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from wordgate.bench.keys import Action, Key, gaps_of, keys_of, typed_messages
+from wordgate.bench.typing.keys import Action, Key, gaps_of, keys_of, typed_messages
 from wordgate.errors import InvalidFile
 
 

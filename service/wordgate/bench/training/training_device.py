@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wordgate.bench.training_step import zipf_tokens
+from wordgate.bench.training.training_step import zipf_tokens
 from wordgate.training.data.sampler import Sampler, SegmentLength
-from wordgate.training.data.token_cache import PieceFile
+from wordgate.training.data.token_cache import TokenFile
 from wordgate.training.hardware.prefetch import Batch, Prefetcher
 from wordgate.training.loss_meter import LossMeter
 from wordgate.training.model.adaptive_softmax_loss import clusters
@@ -26,7 +26,7 @@ LOSS_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 1e-1}
 """Limit of a gradient's difference from float32 on the CPU, relative to the gradient's norm."""
 
-_TEXT_PIECES, _PASSAGE = 400_000, 20
+_TEXT_TOKENS, _PASSAGE = 400_000, 20
 _WARM_UP_STEPS, _MIN_STEPS = 3, 2
 
 
@@ -40,9 +40,9 @@ class Workload:
 
     def batches(self, device: torch.device, ahead: int = 0) -> Prefetcher:
         """Return an endless source of batches, the same on every device."""
-        pieces = zipf_tokens(self.sizes.vocabulary, (_TEXT_PIECES,))
-        starts = np.arange(0, _TEXT_PIECES + 1, _PASSAGE, dtype=np.uint64)
-        file = PieceFile(pieces.astype(np.uint32), starts)
+        tokens = zipf_tokens(self.sizes.vocabulary, (_TEXT_TOKENS,))
+        starts = np.arange(0, _TEXT_TOKENS + 1, _PASSAGE, dtype=np.uint64)
+        file = TokenFile(tokens.astype(np.uint32), starts)
         sampler = Sampler([file], [1.0], self.batch, SegmentLength(self.length), 0.1, seed=1)
         return Prefetcher(sampler, self.sizes.cutoffs, device, ahead=ahead)
 
@@ -78,11 +78,11 @@ def step_speed(
     for _ in range(_WARM_UP_STEPS):
         update()
     meter.settle()
-    meter.pieces, products_done = 0, 0.0
+    meter.tokens, products_done = 0, 0.0
     taken = _timed(update, seconds, meter.settle)
     limit = matmul_rate(device, products, seconds / 4)
     return {
-        "tokens_per_second": meter.pieces / taken,
+        "tokens_per_second": meter.tokens / taken,
         "update_tflops": products_done / taken / 1e12,
         "matmul_tflops": limit / 1e12,
         "share_of_limit": products_done / taken / limit,
@@ -157,9 +157,9 @@ def _gradients(
 
 def _update_flops(sizes: NetworkConfig, batch: Batch) -> float:
     """Return the FLOP of an update's matrix products: forward, and twice that backward."""
-    pieces, width = batch.targets.numel(), sizes.width
-    layers = pieces * sizes.layers * 2 * 4 * width * 2 * width
-    outputs = pieces * (sizes.cutoffs[0] + len(batch.members))
+    tokens, width = batch.targets.numel(), sizes.width
+    layers = tokens * sizes.layers * 2 * 4 * width * 2 * width
+    outputs = tokens * (sizes.cutoffs[0] + len(batch.members))
     for members, (first, end) in zip(batch.members, clusters(sizes.cutoffs), strict=True):
         outputs += len(members) * (end - first)
     return 3.0 * (layers + 2 * width * outputs)

@@ -16,7 +16,7 @@ from wordgate.api.v1.prediction_pb2_grpc import PredictionServiceStub
 _AT_ONCE = 200
 _LONG_SESSIONS = 200
 _LONG_TEXT = "the clouds are in the sky. " * 2400 + "\U0001f30a "
-_MOST_BYTES_EACH = 180_000
+_MAX_BYTES_EACH = 180_000
 """Maximum memory per session with 64 KB of text, including heap fragmentation."""
 _WARM_UP_STREAMS = 1200
 _STREAMS = 2400
@@ -40,7 +40,7 @@ def test_thousands_of_cancelled_streams_leave_nothing(bundle: Path, kind: str) -
 def test_an_idle_session_takes_the_bytes_of_its_text(bundle: Path) -> None:
     """This holds with an emoji, too, for which Python takes four bytes per character."""
     with serving(bundle, "--state-cache-bytes", "1000000") as server:
-        assert asyncio.run(_memory_of_long_sessions(server)) < _MOST_BYTES_EACH
+        assert asyncio.run(_memory_of_long_sessions(server)) < _MAX_BYTES_EACH
 
 
 async def _memory_of_long_sessions(server: RunningServer) -> float:
@@ -51,7 +51,7 @@ async def _memory_of_long_sessions(server: RunningServer) -> float:
         before = server.metric("process_resident_memory_bytes")
         calls += [await _resting(stub) for _ in range(_LONG_SESSIONS)]
         assert server.metric("wordgate_open_sessions") == len(calls)
-        until(lambda: _resident(server) - before < _MOST_BYTES_EACH * _LONG_SESSIONS, "memory")
+        until(lambda: _resident(server) - before < _MAX_BYTES_EACH * _LONG_SESSIONS, "memory")
         return (_resident(server) - before) / _LONG_SESSIONS
 
 

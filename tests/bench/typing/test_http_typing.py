@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from wordgate.bench.http_typing import run
 from wordgate.bench.local_server import local_server
+from wordgate.bench.typing.http_typing import run
 
 
 def test_all_ways_type_the_same_keys(bundle: Path) -> None:

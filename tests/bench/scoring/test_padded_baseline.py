@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.bundles import write_bundle
 
-from wordgate.bench.padded_baseline import PaddedBatch
+from wordgate.bench.scoring.padded_baseline import PaddedBatch
 from wordgate.engine.local_model import LocalModel
 
 TEXTS = ["the cat sat", "", "the clouds are in the sky and the sun is in the sea", "Ünï 🦆 x"]
@@ -21,11 +21,11 @@ def test_a_padded_batch_scores_as_the_engine_does(
     """A bundle's weights give the same scores in onnxruntime's LSTM with the full output layer."""
     bundle = write_bundle(tmp_path, precision=precision, layers=layers)
     model = LocalModel.open(bundle)
-    pieces = model.served.bundle.language.tokenizer
+    tokenizer = model.served.bundle.language.tokenizer
     expected = [found.log_prob for found in model.submit_score("", TEXTS).result().candidates]
     model.close()
     batch = PaddedBatch(bundle, threads=1)
-    found = batch.score([pieces.encode(text) for text in TEXTS])
+    found = batch.score([tokenizer.encode(text) for text in TEXTS])
     assert found == pytest.approx(expected, abs=tolerance)
-    alone = [batch.score([pieces.encode(text)])[0] for text in TEXTS]
+    alone = [batch.score([tokenizer.encode(text)])[0] for text in TEXTS]
     assert found == pytest.approx(alone, abs=1e-3)

@@ -14,8 +14,8 @@ from typing import Any
 
 from wordgate.bench.isolation.latency import percentile
 from wordgate.bench.local_server import LocalServer
-from wordgate.bench.scoring_load import JOB_CANDIDATES
-from wordgate.bench.typing_load import Load, Typed, type_at
+from wordgate.bench.scoring.scoring_load import JOB_CANDIDATES
+from wordgate.bench.typing.typing_load import Load, Typed, type_at
 from wordgate.errors import WordgateError
 from wordgate.server.event_loop import loop_factory
 
@@ -39,11 +39,11 @@ class Phase:
 
 
 def run(
-    server: LocalServer, load: Load, flat_out_typists: int, scoring_jobs: int
+    server: LocalServer, load: Load, closed_loop_clients: int, scoring_jobs: int
 ) -> dict[str, Any]:
     """Run the three phases and return their metrics."""
     human = phase(server, load)
-    hurry = phase(server, replace(load, typists=flat_out_typists, gap_seconds=None))
+    hurry = phase(server, replace(load, typists=closed_loop_clients, gap_seconds=None))
     with _scoring(server, load, scoring_jobs):
         beside = phase(server, load)
     return {
@@ -59,12 +59,16 @@ def run(
         "candidates_per_second_under_scoring": round(
             beside.jobs * JOB_CANDIDATES / beside.elapsed, 1
         ),
-        "flat_out_typists": flat_out_typists,
-        "flat_out_p50_ms": hurry.milliseconds(50),
-        "flat_out_server_ms_per_key": round(hurry.server_seconds / hurry.typed.answered * 1e3, 3),
-        "flat_out_client_ms_per_key": round(hurry.client_seconds / hurry.typed.answered * 1e3, 3),
+        "closed_loop_clients": closed_loop_clients,
+        "closed_loop_p50_ms": hurry.milliseconds(50),
+        "closed_loop_server_ms_per_key": round(
+            hurry.server_seconds / hurry.typed.answered * 1e3, 3
+        ),
+        "closed_loop_client_ms_per_key": round(
+            hurry.client_seconds / hurry.typed.answered * 1e3, 3
+        ),
         "scoring_jobs": scoring_jobs,
-        "gap_ms": round((load.gap_seconds or 0) * 1e3, 3),
+        "inter_key_ms": round((load.gap_seconds or 0) * 1e3, 3),
         "seconds": load.seconds,
         "max_suggestions": load.max_suggestions,
         "seed": load.seed,
@@ -111,7 +115,7 @@ def _counts(typed: Typed) -> dict[str, int]:
 def _scoring(server: LocalServer, load: Load, in_flight: int) -> Iterator[None]:
     """Run scoring jobs in another process during the block."""
     seconds = load.warm_up_seconds + load.seconds + _STARTING_SECONDS
-    command = [sys.executable, "-m", "wordgate.bench.scoring_load"]
+    command = [sys.executable, "-m", "wordgate.bench.scoring.scoring_load"]
     process = subprocess.Popen(
         [*command, server.address, str(in_flight), str(seconds), str(load.connections)],
         stdout=subprocess.PIPE,

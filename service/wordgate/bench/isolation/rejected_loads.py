@@ -5,7 +5,7 @@ from random import Random
 
 from wordgate.bench.isolation.load import (
     EMPTY_FIELDS,
-    MOST_BYTES,
+    MAX_BYTES,
     PREDICT,
     RESCORE,
     SCORE,
@@ -55,7 +55,7 @@ def _long_score(random: Random, model: str = "") -> bytes:
     return score_request((words(random, 1000) for _ in range(1000)), model=model)
 
 
-REFUSED: Mapping[str, Made] = {
+REJECTED: Mapping[str, Made] = {
     "score_dense": fixed(SCORE, empties(3, EMPTY_FIELDS)),
     "score_empties": fixed(SCORE, empties(3)),
     "score_too_long": _score_too_long,
@@ -93,10 +93,10 @@ OUTCOMES: Mapping[str, Made] = {
     "answered_swollen": lambda _: Load(
         PREDICT, (empties(15) + nested(200, content=bytes(700_000)),)
     ),
-    "refused": lambda random: Load(
+    "rejected": lambda random: Load(
         SCORE, (_long_score(random),), server_options=("--max-queue-delay-seconds", "0")
     ),
-    "too_large": lambda _: Load(SCORE, (bytes(MOST_BYTES + 1),)),
+    "too_large": lambda _: Load(SCORE, (bytes(MAX_BYTES + 1),)),
     "invalid": fixed(SCORE, empties(3, EMPTY_FIELDS)),
     "invalid_slot": fixed(RESCORE, nested(6, 1, content=empties(1))),
     "malformed": fixed(SCORE, empties(3) + b"\x1a\xff"),

@@ -21,7 +21,7 @@ from wordgate.api.v1.rescoring_pb2 import (
 )
 from wordgate.api.v1.scoring_pb2 import Candidate, ScoreRequest
 from wordgate.api.v1.scoring_pb2_grpc import ScoringServiceStub
-from wordgate.bench.scoring_load import jobs
+from wordgate.bench.scoring.scoring_load import jobs
 from wordgate.bundle.bundled_model import bundled_model_path
 from wordgate.client import Client, Priority
 from wordgate.decoding.prediction import Query

@@ -72,9 +72,9 @@ def run(
         pairs = [(_seconds(ours, segments), _seconds(plain, segments)) for _ in range(repetitions)]
     finally:
         torch.set_num_threads(before)
-    pieces = batch * length * steps
-    our_speed = pieces / statistics.median(ours for ours, _ in pairs)
-    plain_speed = pieces / statistics.median(plain for _, plain in pairs)
+    tokens = batch * length * steps
+    our_speed = tokens / statistics.median(ours for ours, _ in pairs)
+    plain_speed = tokens / statistics.median(plain for _, plain in pairs)
     return {
         "tokens_per_second": round(our_speed, 1),
         "plain_loop_tokens_per_second": round(plain_speed, 1),

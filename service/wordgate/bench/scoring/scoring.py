@@ -13,8 +13,8 @@ from threading import Lock
 from time import perf_counter
 from typing import Any, Protocol
 
-from wordgate.bench.matmul_limit import MatmulLimit
-from wordgate.bench.padded_baseline import PaddedBatch
+from wordgate.bench.scoring.matmul_limit import MatmulLimit
+from wordgate.bench.scoring.padded_baseline import PaddedBatch
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.local_model import LocalModel
 from wordgate.offline.pipelining import in_order
@@ -153,12 +153,12 @@ def _cut(here: LocalModel, texts: Sequence[str]) -> list[list[int]]:
 
 def _sharing(here: LocalModel, utterances: Sequence[Sequence[str]]) -> float:
     """Return the share of tokens, `<eos>` included, that prefix trees save."""
-    pieces = nodes = 0
+    tokens = nodes = 0
     for texts in utterances:
         cut = [[*candidate, 0] for candidate in _cut(here, texts)]
-        pieces += sum(map(len, cut))
+        tokens += sum(map(len, cut))
         nodes += len(PrefixTree(cut)) - 1
-    return 1 - nodes / pieces
+    return 1 - nodes / tokens
 
 
 class RowCounter:

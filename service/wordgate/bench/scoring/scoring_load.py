@@ -1,4 +1,4 @@
-"""Saturate a server with scoring jobs: `python -m wordgate.bench.scoring_load ADDRESS …`.
+"""Saturate a server with scoring jobs: `python -m wordgate.bench.scoring.scoring_load ADDRESS …`.
 
 Runs in a separate process so that it does not disturb measurements. Prints `scoring` after the
 first result and ends by itself.
@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from itertools import cycle, takewhile
 from time import monotonic
 
-from wordgate.bench.sample import n_best_sample
+from wordgate.bench.scoring.sample import n_best_sample
 from wordgate.client import Client, Priority
 from wordgate.engine.results import ScoreResult
 from wordgate.offline.pipelining import in_order

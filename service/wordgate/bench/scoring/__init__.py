@@ -1,0 +1,1 @@
+"""Benchmarks of scoring, and its reference computations."""

@@ -1,0 +1,1 @@
+"""Benchmarks of typing, over gRPC and HTTP."""
