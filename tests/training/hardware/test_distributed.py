@@ -196,7 +196,7 @@ def test_a_batch_that_cannot_be_divided_is_refused(
     """The message has the batch and the number of processes, before they are joined."""
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "3"}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(TrainingError, match=r"training\.batch is 8, which 3 processes"):
+    with pytest.raises(TrainingError, match=r"training\.batch is 8, not a multiple of 3 processes"):
         train_here(write_recipe(tmp_path), tmp_path / "run")
 
 

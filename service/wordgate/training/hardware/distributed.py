@@ -42,8 +42,8 @@ class Ranks(Place):
         """Return this rank's columns of a batch. Raises `TrainingError` if it cannot be divided."""
         if batch % self.size:
             raise TrainingError(
-                f"training.batch is {batch}, not a multiple of {self.size} processes; set it to a "
-                f"multiple of {self.size}, or start another number of processes"
+                f"training.batch is {batch}, not a multiple of {self.size} processes; change the "
+                "batch or the number of processes"
             )
         count = batch // self.size
         return slice(self.rank * count, (self.rank + 1) * count)
