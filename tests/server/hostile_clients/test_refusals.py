@@ -8,9 +8,8 @@ import grpc
 import pytest
 from tests.protocol import test_rescoring
 from tests.running import RunningServer, serving
-from tests.server import test_lattices
 from tests.server.requests import refusal
-from tests.server.services import test_generation, test_prediction
+from tests.server.services import test_generation, test_lattices, test_prediction
 from tests.server.services import test_scoring as test_score
 
 from wordgate.api.v1.prediction_pb2 import PredictRequest
