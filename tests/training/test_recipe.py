@@ -13,6 +13,7 @@ import torch
 from wordgate.bundle import bundle as bundles
 from wordgate.errors import InvalidBundle, InvalidFile, InvalidRecipe
 from wordgate.training import recipe as recipes
+from wordgate.training import recipe_files
 from wordgate.training.data.token_cache import Vocabulary
 from wordgate.training.model.network import Network, NetworkConfig
 from wordgate.training.recipe_template import draft
@@ -71,9 +72,9 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
     assert recipe.name == "small"
     assert [file.weight for file in recipe.text.files] == [2.0, 1.0]
     assert recipe.training.warmup_steps == 500
-    assert recipes.text_paths(recipe, path)[0] == tmp_path / "texts/a.txt"
-    assert recipes.text_paths(recipe, path, Path("/else"))[1] == Path("/else/b.jsonl.gz")
-    assert recipes.exclude_paths(recipe, path) == [tmp_path / "phrases.txt"]
+    assert recipe_files.text_paths(recipe, path)[0] == tmp_path / "texts/a.txt"
+    assert recipe_files.text_paths(recipe, path, Path("/else"))[1] == Path("/else/b.jsonl.gz")
+    assert recipe_files.exclude_paths(recipe, path) == [tmp_path / "phrases.txt"]
 
 
 @pytest.mark.parametrize(
@@ -192,9 +193,9 @@ def test_the_obstacle_to_serving_is_named(tmp_path: Path) -> None:
 def test_a_held_out_file_is_looked_for_beside_the_text(tmp_path: Path) -> None:
     """The held-out file is in the folder of the text files, also in another one."""
     recipe, path = _load(tmp_path, WORDS), tmp_path / "recipe.toml"
-    assert recipes.held_out_path(recipe, path) == tmp_path / "texts/valid.txt"
-    assert recipes.held_out_path(recipe, path, Path("/else")) == Path("/else/valid.txt")
-    assert recipes.held_out_path(_load(tmp_path, GOOD), path) is None
+    assert recipe_files.held_out_path(recipe, path) == tmp_path / "texts/valid.txt"
+    assert recipe_files.held_out_path(recipe, path, Path("/else")) == Path("/else/valid.txt")
+    assert recipe_files.held_out_path(_load(tmp_path, GOOD), path) is None
 
 
 def test_a_missing_recipe_says_so(tmp_path: Path) -> None:
@@ -207,10 +208,10 @@ def test_a_version_to_continue_is_looked_for_beside_the_recipe(tmp_path: Path) -
     """`init_from` is relative to the recipe, or else to the working directory."""
     recipe = _load(tmp_path, 'init_from = "models/en/1"\n' + GOOD)
     path = tmp_path / "recipe.toml"
-    assert recipes.init_path(recipe, path) == Path("models/en/1")
+    assert recipe_files.init_path(recipe, path) == Path("models/en/1")
     (tmp_path / "models/en/1").mkdir(parents=True)
-    assert recipes.init_path(recipe, path) == tmp_path / "models/en/1"
-    assert recipes.init_path(_load(tmp_path, GOOD), path) is None
+    assert recipe_files.init_path(recipe, path) == tmp_path / "models/en/1"
+    assert recipe_files.init_path(_load(tmp_path, GOOD), path) is None
 
 
 @pytest.mark.parametrize("lines", [10, 20_000, 400_000])
@@ -222,7 +223,7 @@ def test_a_drafted_recipe_can_be_loaded(tmp_path: Path, lines: int) -> None:
     draft(path, "mine", [text])
     recipe = recipes.load(path)
     assert recipe.name == "mine"
-    assert [place.resolve() for place in recipes.text_paths(recipe, path)] == [text]
+    assert [place.resolve() for place in recipe_files.text_paths(recipe, path)] == [text]
     assert recipe.network.cutoffs[-1] == recipe.tokenizer.vocabulary
 
 
@@ -252,7 +253,7 @@ def test_the_shipped_recipe_names_every_origin() -> None:
     folder = Path(tomllib.loads(path.read_text())["text"]["folder"])
     assert not folder.is_absolute()
     assert ".." not in folder.parts
-    assert all(place.is_file() for place in recipes.exclude_paths(recipe, path))
+    assert all(place.is_file() for place in recipe_files.exclude_paths(recipe, path))
 
 
 def test_a_drafted_recipe_holds_out_enough(tmp_path: Path) -> None:
@@ -276,7 +277,7 @@ def test_a_drafted_recipe_names_files_and_not_ones_home(tmp_path: Path) -> None:
     draft(path, "mine", files)
     recipe = recipes.load(path)
     assert [file.path for file in recipe.text.files] == ["a.txt", "more/b.txt"]
-    assert [place.resolve() for place in recipes.text_paths(recipe, path)] == files
+    assert [place.resolve() for place in recipe_files.text_paths(recipe, path)] == files
 
 
 @pytest.mark.parametrize("name", ["caf\u00e9 \U0001f642.txt", "a\x7fb.txt", 'q"\\\t.txt'])
@@ -286,7 +287,9 @@ def test_a_drafted_recipe_names_any_file(tmp_path: Path, name: str) -> None:
     text.write_text("Some words.\n")
     path = tmp_path / "models/mine/recipe.toml"
     draft(path, "mine", [text])
-    assert [place.resolve() for place in recipes.text_paths(recipes.load(path), path)] == [text]
+    assert [place.resolve() for place in recipe_files.text_paths(recipes.load(path), path)] == [
+        text
+    ]
 
 
 def test_a_draft_that_cannot_be_is_not_written(tmp_path: Path) -> None:
@@ -302,39 +305,6 @@ def test_a_draft_that_cannot_be_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="not UTF-8"):
         draft(path, "mine", [odd])
     assert not (tmp_path / "models").exists()
-
-
-def test_words_never_suggested_are_in_normal_form(tmp_path: Path) -> None:
-    """Lines are normalised words or phrases; comments and empty lines are skipped."""
-    recipe = _load(tmp_path, GOOD.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
-    never = tmp_path / "never.txt"
-    never.write_text(
-        "# words\n\nDamn\u2019d\n \ufb01e \nI\u0307\nWell-known\n北京\n", encoding="utf-8"
-    )
-    found = recipes.never_suggested(recipe, tmp_path / "recipe.toml")
-    assert found == ["damn'd", "fie", "i\u0307", "well - known", "北 京"]
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"one\n" + b"word " * 17 + b"\n", "has 17 words; the limit is 16"),
-        (b"\xc2\xad\n", "never.txt:1: '\\xad' has 0 words"),
-        (b"\xff\n", "never.txt:1: is not UTF-8"),
-        (None, "never.txt: does not exist"),
-    ],
-)
-def test_a_line_that_cannot_be_listed_is_named(
-    tmp_path: Path, content: bytes | None, problem: str
-) -> None:
-    """A line that can never match is reported with file and line."""
-    recipe = _load(tmp_path, GOOD.replace("[text]", '[text]\nnever_suggested = "never.txt"'))
-    if content is not None:
-        (tmp_path / "never.txt").write_bytes(content)
-    with pytest.raises(InvalidRecipe) as refused:
-        recipes.never_suggested(recipe, tmp_path / "recipe.toml")
-    assert refused.value.key == "text.never_suggested"
-    assert problem in refused.value.problem
 
 
 def test_a_drafted_recipe_continues_a_bundle(bundle: Path, tmp_path: Path) -> None:

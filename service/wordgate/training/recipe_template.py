@@ -12,6 +12,7 @@ from wordgate.bundle import bundle as bundles
 from wordgate.bundle.manifest import Manifest
 from wordgate.errors import InvalidBundle, InvalidFile, InvalidRecipe, empty
 from wordgate.training import recipe as recipes
+from wordgate.training import recipe_files
 from wordgate.training.data import corpus
 from wordgate.training.data.language_detection import detect
 
@@ -89,14 +90,14 @@ def _existing(
     if language is not None and language != recipe.language:
         problem = f"is already {recipe.language!r}, not {language!r}; change it in the recipe"
         raise InvalidRecipe(path, "language", problem)
-    listed = recipes.text_paths(recipe, path)
+    listed = recipe_files.text_paths(recipe, path)
     if {file.resolve() for file in listed} != {file.resolve() for file in files}:
         raise InvalidRecipe(
             path,
             "text.files",
             "already exists with other files; change it or use another --name",
         )
-    begun = recipes.init_path(recipe, path)
+    begun = recipe_files.init_path(recipe, path)
     if (begun and begun.resolve()) != (continued and continued.resolve()):
         raise InvalidRecipe(
             path,

@@ -19,7 +19,7 @@ from rich.console import Console
 from wordgate.errors import TrainingError, empty
 from wordgate.lm.tokenizer import Tokenizer
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import held_out, resume
+from wordgate.training import held_out, recipe_files, resume
 from wordgate.training import recipe as recipes
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data import passages, text_amount, token_cache, word_level
@@ -187,7 +187,7 @@ def _make_trainer(
     report: Report,
     ranks: Ranks,
 ) -> Trainer:
-    version = recipes.init_path(recipe, path)
+    version = recipe_files.init_path(recipe, path)
     tokenizer = weights = None
     if version and not saved:
         tokenizer, weights = resume.read_version(recipe, path, version)
@@ -228,8 +228,8 @@ def _read_words(
     recipe: Recipe, path: Path, settings: Settings, saved: Checkpoint | None
 ) -> TokenisedText:
     """Read running text of whole words, with the vocabulary of a checkpoint or a new one."""
-    files = recipes.text_paths(recipe, path, settings.text_folder)
-    held_out = recipes.held_out_path(recipe, path, settings.text_folder)
+    files = recipe_files.text_paths(recipe, path, settings.text_folder)
+    held_out = recipe_files.held_out_path(recipe, path, settings.text_folder)
     if saved:
         words = WordLevelTokenizer.from_json(saved.tokenizer)
     else:
@@ -239,7 +239,7 @@ def _read_words(
 
 def sources_of(recipe: Recipe, path: Path, text_folder: Path | None) -> list[Source]:
     """Return the recipe's text files and weights, in the recipe's order."""
-    places = recipes.text_paths(recipe, path, text_folder)
+    places = recipe_files.text_paths(recipe, path, text_folder)
     return [
         Source(place, file.weight) for place, file in zip(places, recipe.text.files, strict=True)
     ]
@@ -249,7 +249,7 @@ def rules_of(recipe: Recipe, path: Path) -> passages.Rules:
     """Return the recipe's rules for passages, including the excluded phrases."""
     excluded = [
         phrase
-        for file in recipes.exclude_paths(recipe, path)
+        for file in recipe_files.exclude_paths(recipe, path)
         for phrase in passages.read_phrases(file)
     ]
     text = recipe.text

@@ -13,6 +13,7 @@ from wordgate.cli.commands.train import train
 from wordgate.errors import InvalidFile, WordgateError
 from wordgate.training import checkpoint as checkpoints
 from wordgate.training import recipe as recipes
+from wordgate.training import recipe_files
 
 
 def _train(*arguments: str | Path) -> Result:
@@ -34,7 +35,7 @@ def test_text_files_of_ones_own_become_a_recipe_and_a_run(tmp_path: Path) -> Non
         result = _train(*command)
         assert result.exit_code == 0, result.output
     path = Path("models/mine/recipe.toml")
-    places = recipes.text_paths(recipes.load(path), path)
+    places = recipe_files.text_paths(recipes.load(path), path)
     assert [place.resolve() for place in places] == [SENTENCES, more]
     assert checkpoints.latest(Path("runs/mine/checkpoints")) is not None
     assert f"to resume: wordgate train {path}" in result.output

@@ -35,7 +35,7 @@ from wordgate.lm.state_store import NullStateStore
 from wordgate.lm.tokenizer import Tokenizer
 from wordgate.scoring.scoring import score_texts
 from wordgate.training import checkpoint as checkpoints
-from wordgate.training import held_out
+from wordgate.training import held_out, recipe_files
 from wordgate.training import recipe as recipes
 from wordgate.training.checkpoint import Checkpoint
 from wordgate.training.data import corpus, surface_forms, token_cache
@@ -306,10 +306,10 @@ def _write_files(settings: Settings, material: _ExportInputs, draft: Path) -> No
 
 def _words(settings: Settings, material: _ExportInputs) -> str:
     path, recipe, inherited = settings.folder / "recipe.toml", material.recipe, material.inherited
-    forms, counted = _counted(recipes.text_paths(recipe, path, settings.text_folder))
+    forms, counted = _counted(recipe_files.text_paths(recipe, path, settings.text_folder))
     seen = frozenset(counted.words())
     suspect = counted.suspect() | (inherited.suspect - seen)
-    never = {*inherited.never_suggested, *recipes.never_suggested(recipe, path)}
+    never = {*inherited.never_suggested, *recipe_files.never_suggested(recipe, path)}
     return bundles.words_document(
         bundles.KnownWords(
             {**inherited.written, **forms},

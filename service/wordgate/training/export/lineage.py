@@ -11,7 +11,7 @@ from pathlib import Path
 from wordgate.bundle import bundle as bundles
 from wordgate.bundle.manifest import Manifest, TextSource
 from wordgate.errors import ExportError, InvalidBundle
-from wordgate.training import recipe as recipes
+from wordgate.training import recipe_files
 from wordgate.training.recipe import Recipe
 
 
@@ -33,7 +33,7 @@ def inherit(recipe: Recipe, path: Path) -> Inheritance:
 
     Raises `ExportError` if that version no longer exists.
     """
-    folder = recipes.init_path(recipe, path)
+    folder = recipe_files.init_path(recipe, path)
     if folder is None:
         return Inheritance()
     try:
