@@ -112,6 +112,12 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
         ("steps = 1000", 'steps = 1000\ndevice = "gpu"', "training.device", '"cuda:1"'),
         ("steps = 1000", 'steps = 1000\nprecision = "float16"', "training.precision", "'auto'"),
         ("steps = 1000", "steps = 1000\ndecay_steps = 501", "training", "exceed steps"),
+        (
+            "steps = 1000",
+            "steps = 1000\naverage_decay = 0.999\n[regularisation]\naveraging_patience = 5",
+            "",
+            "are two averages",
+        ),
         ("steps = 1000", "steps = 1000\nminimum_learning_rate = 1", "training", "higher"),
         ("steps = 1000", f"steps = 1000\nseed = {1 << 63}", "training.seed", "less than"),
         ("steps = 1000", "steps = 1000\nthreads = 99999", "training.threads", "less than"),

@@ -199,6 +199,24 @@ def test_a_regularised_run_resumes_with_the_same_bits(tmp_path: Path) -> None:
             assert torch.equal(part, (found.weights | found.tensors)[name]), name
 
 
+def test_a_moving_average_is_evaluated_saved_and_resumed(tmp_path: Path) -> None:
+    """The checkpoint has the averaged weights, and a stopped run ends with the same bits."""
+
+    def recipe(steps: int) -> Path:
+        averaging = ("[training]", f"[training]\naverage_decay = 0.9\n{FLOAT}")
+        schedule = ("decay_steps = 50", "decay_steps = 0")
+        return write_recipe(tmp_path, averaging, schedule, ("steps = 150", f"steps = {steps}"))
+
+    whole = train_here(recipe(40), tmp_path / "whole")
+    train_here(recipe(25), tmp_path / "stopped")
+    outcome = train_here(recipe(40), tmp_path / "stopped")
+    wanted, found = (checkpoints.load(each.checkpoint) for each in (whole, outcome))
+    assert outcome.held_out == whole.held_out
+    assert not torch.equal(wanted.weights["embedding"], wanted.tensors["trained/embedding"])
+    for name, part in (wanted.weights | wanted.tensors).items():
+        assert torch.equal(part, (found.weights | found.tensors)[name]), name
+
+
 def test_evaluation_uses_the_average_and_no_regularisation(tmp_path: Path) -> None:
     """Held-out figures are those of a plain network with the weights in the checkpoint."""
     path = _regularised(tmp_path, 60)

@@ -150,6 +150,9 @@ class Training(Section):
     minimum_learning_rate: NotNegative = 6e-5
     weight_decay: NotNegative = 0.01
     clip_norm: Positive = 1.0
+    average_decay: Share = 0.0
+    """Decay per update of an exponential moving average of the weights, which is evaluated, saved
+    and exported: 0.999 averages about the last 1,000 updates. 0 averages nothing."""
     order: Order = "shuffled"
     """Order of the text: shuffled passages, or `sequential`: consecutive tokens in `batch` columns,
     with the state carried over. Held-out text is then read in order too."""
@@ -248,6 +251,15 @@ class Recipe(Section):
         if self.obstacle_to_serving and self.init_from:
             raise ValueError(
                 f"{self.obstacle_to_serving} cannot continue a published version; remove init_from"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_average(self) -> Self:
+        if self.training.average_decay and self.regularisation.averaging_patience:
+            raise ValueError(
+                "training.average_decay and regularisation.averaging_patience are two averages; "
+                "remove one"
             )
         return self
 

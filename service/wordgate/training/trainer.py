@@ -77,7 +77,9 @@ class Trainer:
             plan.clip_norm,
             kind=plan.optimiser,
         )
-        self._average = WeightAverage(self.network, recipe.regularisation.averaging_patience)
+        self._average = WeightAverage(
+            self.network, recipe.regularisation.averaging_patience, plan.average_decay
+        )
         self._rates = dropout_rates_of(recipe)
         self._dropout = torch.Generator(self.device).manual_seed(
             plan.seed if ranks.is_first else _seed(plan.seed, ranks.rank)
@@ -203,7 +205,7 @@ class Trainer:
             "precision": self.precision.name,
             "torch": torch.__version__,
         }
-        if self.recipe.regularisation.averaging_patience:
+        if self._average.is_wanted:
             about["average"] = self._average.state()
         weights = dict(_weights(self._average.network))
         recipe = self.recipe.model_dump(mode="json")
@@ -225,7 +227,7 @@ class Trainer:
             if name.startswith(_TRAINED)
         }
         self.network.load_weights(trained or saved.weights)
-        if self.recipe.regularisation.averaging_patience:
+        if self._average.is_wanted:
             self._average.restore(saved.about["average"], saved.weights)
         self.optimiser.load_state_dict(checkpoints.restore(saved.about["optimiser"], saved.tensors))
         self._state = State(

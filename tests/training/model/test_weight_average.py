@@ -1,6 +1,7 @@
-"""Averaging of weights: its trigger, the mean, and exact resumption."""
+"""Averages of weights: the trigger, the mean, the moving average, and exact resumption."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -58,15 +59,40 @@ def test_the_average_is_the_mean_of_the_weights_since_the_trigger() -> None:
     assert float(network.output_bias.detach()[0]) == 8.0
 
 
-def test_an_average_resumes_with_the_same_bits() -> None:
-    """State and averaged weights restore the mean and the number of weights in it."""
+def test_a_moving_average_follows_the_weights() -> None:
+    """It begins at the first weights, then keeps a tenth of itself; evaluations change nothing."""
     network = _network()
-    average = WeightAverage(network, patience=1)
+    average = WeightAverage(network, decay=0.1)
+    assert average.network is network
+    for value in (4.0, 1.0, 2.0):
+        _set(network, value)
+        average.update()
+        average.observe(100.0 * value)
+    for part in average.network.parameters():  # 0.1 * (0.1 * 4 + 0.9 * 1) + 0.9 * 2
+        torch.testing.assert_close(part.detach(), torch.full_like(part, 1.93))
+
+
+def test_a_moving_average_of_few_weights_is_not_the_first_ones() -> None:
+    """After two updates the second weights count 9/11, even if the average moves slowly."""
+    network = _network()
+    average = WeightAverage(network, decay=0.999)
+    for value in (0.0, 1.0):
+        _set(network, value)
+        average.update()
+    torch.testing.assert_close(float(average.network.output_bias.detach()[0]), 9 / 11)
+
+
+@pytest.mark.parametrize("options", [{"patience": 1}, {"decay": 0.9}], ids=["mean", "moving"])
+def test_an_average_resumes_with_the_same_bits(options: dict[str, Any]) -> None:
+    """State and averaged weights restore the average and the number of weights in it."""
+    network = _network()
+    average = WeightAverage(network, **options)
     for perplexity in (4.0, 4.0, 5.0):
         average.observe(perplexity)
-    _set(network, 0.1)
-    average.update()
-    resumed = WeightAverage(copy.deepcopy(network), patience=1)
+    for value in (0.1, 0.7):
+        _set(network, value)
+        average.update()
+    resumed = WeightAverage(copy.deepcopy(network), **options)
     resumed.restore(average.state(), dict(average.network.named_parameters()))
     _set(network, 0.3)
     average.update()

@@ -1,11 +1,12 @@
-"""Averaging of the weights once the held-out perplexity stops falling (NT-ASGD).
+"""Averages of the weights: a moving one, or one since the held-out perplexity stopped falling.
 
-Merity et al. 2017, algorithm 1, arXiv 1708.02182. Averaged SGD: Polyak & Juditsky 1992.
+Averaged SGD: Polyak & Juditsky 1992. NT-ASGD: Merity et al. 2017, algorithm 1, arXiv 1708.02182.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -13,21 +14,28 @@ from wordgate.training.model.network import Network
 
 
 class WeightAverage:
-    """The mean of a network's weights since the trigger.
+    """An average of a network's weights.
 
-    `patience` is the number of evaluations without improvement that trigger averaging; 0 never
-    does.
+    `patience` is the number of evaluations without improvement that trigger the mean of all later
+    weights; 0 never does. With a `decay`, the average is an exponential moving one from the first
+    update on, and nothing triggers.
     """
 
-    def __init__(self, network: Network, patience: int) -> None:
+    def __init__(self, network: Network, patience: int = 0, decay: float = 0.0) -> None:
         self._network = network
         self._patience = patience
+        self._decay = decay
         self._perplexities: list[float] = []
         self._average: AveragedModel | None = None
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether the weights are averaged, or may be later."""
+        return bool(self._patience or self._decay)
+
+    @property
     def network(self) -> Network:
-        """The network with the averaged weights; before the trigger, the one in training."""
+        """The network with the averaged weights; before averaging begins, the one in training."""
         averaged = self._average.module if self._average else self._network
         if not isinstance(averaged, Network):
             raise TypeError(type(averaged))
@@ -48,6 +56,8 @@ class WeightAverage:
         """Include the current weights in the average if it has begun."""
         if self._average:
             self._average.update_parameters(self._network)
+        elif self._decay:
+            self._begin()
 
     def state(self) -> dict[str, Any]:
         """Return the JSON-serialisable state; the averaged weights are those of `network`."""
@@ -63,9 +73,23 @@ class WeightAverage:
             average.n_averaged.fill_(state["count"])
 
     def _begin(self) -> AveragedModel:
-        self._average = AveragedModel(self._network)
+        rule = _moving_average(self._decay) if self._decay else None
+        self._average = AveragedModel(self._network, multi_avg_fn=rule)
         self._average.update_parameters(self._network)
         return self._average
+
+
+def _moving_average(decay: float) -> Callable[..., None]:
+    """Return the rule of an exponential moving average.
+
+    Of the first weights it is close to a mean: the n-th ones count at least 9 / (10 + n).
+    """
+
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averaged, current, 1 - kept)
+
+    return update
 
 
 def triggers(before: Sequence[float], perplexity: float, patience: int) -> bool:
