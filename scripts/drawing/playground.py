@@ -140,7 +140,9 @@ def write_chinese(page: "Page") -> None:
     """Insert a text as an input method does, with the Chinese model."""
     page.select_option("#model", "zh")
     page.focus("#text")
-    page.keyboard.insert_text(CHINESE_TEXT)
+    for character in CHINESE_TEXT:
+        page.keyboard.insert_text(character)
+        page.wait_for_timeout(300)
     page.wait_for_selector(".ghost:not(:empty)")
     page.wait_for_timeout(500)
 

@@ -52,6 +52,14 @@ def body(request: Request) -> dict[str, Any]:
 
 def write(page: Page, text: str) -> None:
     """Type a text into the empty field, and wait until the suggestions are those after it."""
+    page.focus("#text")
+    with suggestions_after(page, text):
+        page.keyboard.type(text)
+
+
+@contextmanager
+def suggestions_after(page: Page, text: str) -> Iterator[None]:
+    """Wait at the end of the block until the suggestions are those after this text."""
 
     def is_last(response: Response) -> bool:
         if not response.url.endswith("/Predict"):
@@ -59,9 +67,8 @@ def write(page: Page, text: str) -> None:
         request = body(response.request)
         return bool(request["history"] + request["prefix"] == text)
 
-    page.focus("#text")
     with page.expect_response(is_last) as last:
-        page.keyboard.type(text)
+        yield
     last.value.finished()
     page.evaluate("new Promise((done) => setTimeout(done))")
     expect(page.locator("#suggestions")).to_be_visible()

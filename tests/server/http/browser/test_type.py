@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from tests.server.http.browser.opening import body, write
+from tests.server.http.browser.opening import body, suggestions_after, write
 
 from wordgate.client import Client
 
@@ -89,12 +89,12 @@ def test_a_digit_is_text_unless_a_choice_is_meant(page: Page) -> None:
     """`mp3` can be typed. With Alt, or once an arrow key has marked a word, a digit chooses."""
     page.route(PREDICT, words("are", "were", "is"))
     write(page, "keys w")
-    page.keyboard.press("2")
+    with suggestions_after(page, "keys w2"):
+        page.keyboard.press("2")
     assert value(page) == "keys w2"
-    expect(page.locator("#suggestions")).to_be_visible()
-    page.keyboard.press("Alt+2")
+    with suggestions_after(page, "keys were "):
+        page.keyboard.press("Alt+2")
     assert value(page) == "keys were "
-    expect(page.locator("#suggestions")).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("3")
     assert value(page) == "keys were is "
