@@ -1,8 +1,9 @@
 """Make pairs of a text and its misreading: python examples/misread_pairs.py TEXT.txt > pairs.tsv.
 
-In each line one word of five letters or more has two of its characters confused, as OCR does (rn/m,
-cl/d, e/c). `wordgate evaluate --suite pairs --data pairs.tsv` then counts how often a model prefers
-the text as written. Lines without such a word are left out; the choice is the same in each run.
+In each line one word of five letters or more has one confusion of characters, as OCR makes them
+(rn/m, cl/d, e/c). `wordgate evaluate --suite pairs --data pairs.tsv` then counts how often a model
+prefers the text as written. Lines without such a word are left out; the choice is the same in each
+run.
 """
 
 import argparse

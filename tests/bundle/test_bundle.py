@@ -16,7 +16,6 @@ from wordgate.bundle.bundle import (
     Bundle,
     KnownWords,
     file_sha256,
-    find_versions,
     parse_words,
     read_manifest,
     words_document,
@@ -326,18 +325,6 @@ def test_a_bundle_has_the_name_of_its_folder(
         assert (_reject(named).reason, _reject(named).problem) == ("name", problem)
         with pytest.raises(InvalidBundle):
             read_manifest(named)
-
-
-def test_versions_are_sorted_by_number(bundle: Path, tmp_path: Path) -> None:
-    """Versions are found from a model's folder, its parent and the version; 10 follows 9."""
-    for place in ("en/10", "en/9", "de/1"):
-        shutil.copytree(bundle, tmp_path / place)
-    (tmp_path / "en" / "unfinished-x").mkdir()
-    assert [p.name for p in find_versions(tmp_path / "en")] == ["9", "10"]
-    names = [f"{p.parent.name}/{p.name}" for p in find_versions(tmp_path)]
-    assert names == ["de/1", "en/9", "en/10"]
-    assert list(find_versions(tmp_path / "en" / "9")) == [tmp_path / "en" / "9"]
-    assert list(find_versions(tmp_path / "nowhere")) == []
 
 
 def test_seen_words_and_masks_survive_a_round_trip() -> None:

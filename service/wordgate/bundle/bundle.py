@@ -15,7 +15,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from wordgate.bundle.bundle_files import (
-    MANIFEST_FILE,
     TOKENIZER_FILE,
     WORDS_FILE,
     file_sha256,
@@ -23,6 +22,7 @@ from wordgate.bundle.bundle_files import (
     read_manifest_bytes,
 )
 from wordgate.bundle.manifest import SCHEMA_VERSION, Manifest, check_values
+from wordgate.bundle.versions import MANIFEST_FILE, is_version
 from wordgate.errors import InvalidBundle, InvalidConfiguration
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
 from wordgate.lm.lexicon import Lexicon
@@ -79,19 +79,6 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
-def find_versions(folder: Path) -> Iterator[Path]:
-    """Yield the bundle folders at or below a folder (`VERSION`, `NAME/VERSION`), oldest first.
-
-    A version is a folder whose name is an integer; other folders, such as drafts, are skipped.
-    """
-    if _is_there(folder / MANIFEST_FILE):
-        yield folder
-        return
-    files = [*folder.glob(f"*/{MANIFEST_FILE}"), *folder.glob(f"*/*/{MANIFEST_FILE}")]
-    versions = [file.parent for file in files if _is_version(file.parent)]
-    yield from sorted(versions, key=_version_order)
-
-
 @contextmanager
 def refusing(path: Path, problem: str) -> Iterator[None]:
     """Convert any error that a library raises for a bundle's content to `InvalidBundle`.
@@ -124,7 +111,7 @@ def _check_name(path: Path, manifest: Manifest) -> None:
     Folders whose name is not an integer (drafts, copies, downloads) are not checked.
     """
     folder = Path(os.path.abspath(path))  # noqa: PTH100  resolves `..` but not symbolic links
-    if not _is_version(folder):
+    if not is_version(folder):
         return
     stated, actual = f"{manifest.name}/{manifest.version}", f"{folder.parent.name}/{folder.name}"
     if stated != actual:
@@ -133,23 +120,6 @@ def _check_name(path: Path, manifest: Manifest) -> None:
             f"rename it to {stated}"
         )
         raise InvalidBundle(path, "name", one_line(problem))
-
-
-def _is_there(path: Path) -> bool:
-    """Return whether this path exists. If it is not a file, loading rejects the bundle later."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    return True
-
-
-def _is_version(path: Path) -> bool:
-    return path.name.isascii() and path.name.isdecimal()
-
-
-def _version_order(path: Path) -> tuple[str, int]:
-    return path.parent.name, int(path.name)
 
 
 def _parse(path: Path, document: bytes) -> Manifest:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wordgate.bundle.manifest import MAX_FILES, FileEntry, Manifest
+from wordgate.bundle.versions import MANIFEST_FILE
 from wordgate.errors import InvalidBundle
 
-MANIFEST_FILE = "bundle.json"
 MAX_MANIFEST_BYTES = 1 << 20
 TOKENIZER_FILE = "tokenizer.json"
 WORDS_FILE = "words.tsv"

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import wordgate
-from wordgate.bundle.bundle import MANIFEST_FILE, find_versions
 from wordgate.bundle.newest_int8 import BUNDLED_NAMES, bundled_in
+from wordgate.bundle.versions import MANIFEST_FILE, find_versions
 from wordgate.errors import InvalidConfiguration
 
 

@@ -16,14 +16,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from wordgate.bundle.bundle import one_line, refusing
-from wordgate.bundle.bundle_files import (
-    EMBEDDING_FILE,
-    MANIFEST_FILE,
-    STEP_FILE,
-    output_file,
-)
+from wordgate.bundle.bundle_files import EMBEDDING_FILE, STEP_FILE, output_file
 from wordgate.bundle.graph_check import check_graph
 from wordgate.bundle.manifest import ZERO_POINT, NetworkSizes, Precision
+from wordgate.bundle.versions import MANIFEST_FILE
 from wordgate.engine.gate_outputs import activations, gate_names, with_gate_outputs
 from wordgate.engine.int8_probe import EXACT_SUMS_OPTION, int8_products_are_exact
 from wordgate.engine.lstm_state import NetworkState, StateBatch, gather, gather_top

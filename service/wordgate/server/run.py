@@ -7,6 +7,7 @@ memory.
 import asyncio
 from typing import TYPE_CHECKING
 
+from wordgate.bundle.bundled_model import find_folder
 from wordgate.server.config.options import Configuration
 from wordgate.server.event_loop import loop_factory
 from wordgate.server.signals import handle_while_starting, ignore_while_stopping
@@ -31,9 +32,21 @@ def serve(configuration: Configuration) -> None:
 async def _run(configuration: Configuration) -> None:
     log_lost_errors(asyncio.get_running_loop())
     try:
-        await _server(configuration).run()
+        await _server(_with_model_folder(configuration)).run()
     finally:
         ignore_while_stopping()
+
+
+def _with_model_folder(configuration: Configuration) -> Configuration:
+    """Return the configuration with the folder of its model, absolute.
+
+    It is found once: if the folder is removed, no other model of the same name takes its place, not
+    in a restarted worker either. Raises `InvalidConfiguration` if there is none.
+    """
+    if configuration.model is None:
+        return configuration
+    folder = find_folder(str(configuration.model)).absolute()
+    return configuration.model_copy(update={"model": folder})
 
 
 def _server(configuration: Configuration) -> "Workers | Server":

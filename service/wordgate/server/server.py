@@ -20,7 +20,6 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from wordgate.api.v1 import models_pb2_grpc, prediction_pb2_grpc, scoring_pb2_grpc
-from wordgate.bundle.bundled_model import find_folder
 from wordgate.engine.executor import EngineExecutor
 from wordgate.engine.loaded_model import open_model
 from wordgate.engine.onnx_model import Runtime
@@ -76,7 +75,6 @@ class Server:
         self._configuration = configuration
         self._shares_port = shares_port
         self._tell_ready = ready
-        self._model_folder: Path | None = None
         self._look_now: Callable[[], None] | None = None
         self._sighup_pending = False
         self._log = structlog.get_logger()
@@ -227,12 +225,9 @@ class Server:
     def _open_models(self) -> Registry:
         configuration = self._configuration
         runtime = Runtime(configuration.device, configuration.intra_op_threads)
-        if configuration.model:
-            # Found once: if the folder goes, no other one of the same name takes its place.
-            self._model_folder = find_folder(str(configuration.model)).absolute()
         try:
             return open_models(
-                self._model_folder, runtime, self._metrics, configuration.state_cache_bytes
+                configuration.model, runtime, self._metrics, configuration.state_cache_bytes
             )
         except InvalidBundle as error:
             self._metrics.load_failed(error.reason)
@@ -242,7 +237,7 @@ class Server:
     async def _watched(self, models: Registry) -> AsyncIterator[None]:
         """Poll for new model versions inside the context; SIGHUP triggers a poll at once."""
         configuration = self._configuration
-        if self._model_folder is None:
+        if configuration.model is None:
             yield
             return
         share = configuration.state_cache_bytes // len(models.served)
@@ -251,7 +246,7 @@ class Server:
             open_model, runtime=runtime, observer=self._metrics, state_cache_bytes=share
         )
         watch = ModelWatcher(
-            self._model_folder, models, opener, self._metrics, configuration.version_retire_seconds
+            configuration.model, models, opener, self._metrics, configuration.version_retire_seconds
         )
         self._look_now = watch.poll_now
         if self._sighup_pending:

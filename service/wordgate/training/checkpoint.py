@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from wordgate.errors import InvalidFile
 
 KEPT = 2
-_FORMAT = 1
+_FORMAT = 2
 _SUFFIX = ".safetensors"
 _PREFIX = "step-"
 _DRAFT = "unfinished-"

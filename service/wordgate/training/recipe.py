@@ -152,7 +152,8 @@ class Training(Section):
     clip_norm: Positive = 1.0
     average_decay: Share = 0.0
     """Decay per update of an exponential moving average of the weights, which is evaluated, saved
-    and exported: 0.999 averages about the last 1,000 updates. 0 averages nothing."""
+    and exported: 0.999 averages about the last quarter of the updates, at most about 1,000. 0
+    averages nothing."""
     order: Order = "shuffled"
     """Order of the text: shuffled passages, or `sequential`: consecutive tokens in `batch` columns,
     with the state carried over. Held-out text is then read in order too."""

@@ -68,13 +68,14 @@ def test_what_is_found_after_the_start_names_where_it_was_said(
     free = ("--listen", "127.0.0.1:0", "--workers", workers)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        file.write_text(f"metrics_listen = '{address}'\nmodel = 'missing'\n")
+        file.write_text(f"metrics_listen = '{address}'\n")
         listening = ("--listen", address, "--metrics-listen", "")
         said = _refused(*listening, "--workers", workers)
         assert said.startswith(f"wordgate: --listen: cannot listen on {address}")
         said = _refused("--config", str(file), *free)
         assert said.startswith(f"wordgate: {file}: metrics_listen: cannot listen on {address}")
-        said = _refused("--config", str(file), *free, "--metrics-listen", "")
+        file.write_text("model = 'missing'\n")
+        said = _refused("--config", str(file), *free)
         assert said.startswith(f"wordgate: {file}: model: {tmp_path}/missing does not exist")
         said = _refused(*free, "--metrics-listen", "", WORDGATE_MODEL="missing")
         assert said.startswith("wordgate: WORDGATE_MODEL: missing does not exist; name a bundle's")

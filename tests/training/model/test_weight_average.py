@@ -73,13 +73,13 @@ def test_a_moving_average_follows_the_weights() -> None:
 
 
 def test_a_moving_average_of_few_weights_is_not_the_first_ones() -> None:
-    """After two updates the second weights count 9/11, even if the average moves slowly."""
+    """After two updates the second weights count 4/6, even if the average moves slowly."""
     network = _network()
     average = WeightAverage(network, decay=0.999)
     for value in (0.0, 1.0):
         _set(network, value)
         average.update()
-    torch.testing.assert_close(float(average.network.output_bias.detach()[0]), 9 / 11)
+    torch.testing.assert_close(float(average.network.output_bias.detach()[0]), 4 / 6)
 
 
 @pytest.mark.parametrize("options", [{"patience": 1}, {"decay": 0.9}], ids=["mean", "moving"])

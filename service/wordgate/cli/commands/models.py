@@ -14,6 +14,7 @@ from rich.table import Table
 from wordgate.bundle import bundle as bundles
 from wordgate.bundle.bundle_files import read_manifest_bytes
 from wordgate.bundle.bundled_model import bundled_model_paths, latest_version, resolve_bundle
+from wordgate.bundle.versions import find_versions
 from wordgate.cli.command import Group
 from wordgate.cli.options.model import json_option
 from wordgate.cli.options.server import ServerConnection, server_options
@@ -100,7 +101,7 @@ def verify(model: Path | None, as_json: bool) -> None:
 def _published(folder: Path | None) -> list[dict[str, Any]]:
     if folder:
         latest_version(folder)  # raises if the folder contains no version
-    places = bundles.find_versions(folder) if folder else iter(bundled_model_paths())
+    places = find_versions(folder) if folder else iter(bundled_model_paths())
     manifests = [bundles.read_manifest(place) for place in places]
     return [
         {

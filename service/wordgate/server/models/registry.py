@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from wordgate.bundle.bundle import find_versions
 from wordgate.bundle.bundled_model import bundled_model_paths, latest_version
+from wordgate.bundle.versions import find_versions
 from wordgate.engine.loaded_model import ServedModel, open_model
 from wordgate.engine.onnx_model import CallObserver, Runtime
 from wordgate.errors import ModelNotFound

@@ -3,7 +3,7 @@
 Averaged SGD: Polyak & Juditsky 1992. NT-ASGD: Merity et al. 2017, algorithm 1, arXiv 1708.02182.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from wordgate.training.model.network import Network
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class WeightAverage:
@@ -72,24 +74,18 @@ class WeightAverage:
             self.network.load_weights(averaged)
             average.n_averaged.fill_(state["count"])
 
+    def _move(self, averaged: _Tensors, current: _Tensors, _: Tensor | int) -> None:
+        """Move the average towards the current weights: the n-th ones count 4 / (5 + n) or more."""
+        if self._average:
+            before = int(self._average.n_averaged)  # on the CPU, unlike the argument
+            kept = min(self._decay, (1 + before) / (5 + before))
+            torch._foreach_lerp_(averaged, current, 1 - kept)
+
     def _begin(self) -> AveragedModel:
-        rule = _moving_average(self._decay) if self._decay else None
+        rule = self._move if self._decay else None
         self._average = AveragedModel(self._network, multi_avg_fn=rule)
         self._average.update_parameters(self._network)
         return self._average
-
-
-def _moving_average(decay: float) -> Callable[..., None]:
-    """Return the rule of an exponential moving average.
-
-    Of the first weights it is close to a mean: the n-th ones count at least 9 / (10 + n).
-    """
-
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        kept = min(decay, (1 + int(count)) / (10 + int(count)))
-        torch._foreach_lerp_(averaged, current, 1 - kept)
-
-    return update
 
 
 def triggers(before: Sequence[float], perplexity: float, patience: int) -> bool:
