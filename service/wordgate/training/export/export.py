@@ -26,6 +26,7 @@ from wordgate.bundle.manifest import (
     SmokeCase,
     TextSource,
 )
+from wordgate.bundle.versions import is_version
 from wordgate.engine.onnx_model import NetworkModel
 from wordgate.errors import ExportError
 from wordgate.lm.adaptive_softmax import AdaptiveSoftmaxLayout
@@ -149,7 +150,7 @@ def _refuse_experiments(recipe: Recipe) -> None:
 
 def next_version(folder: Path) -> int:
     """Return the highest version number in a model's folder plus one."""
-    versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    versions = [int(path.name) for path in folder.iterdir() if is_version(path)]
     return max(versions, default=0) + 1
 
 
